@@ -1,0 +1,173 @@
+//! Strict YAML: every mistake is reported with file, line, column and, where one is near, the key meant.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+pub use serde_yaml::Spanned;
+
+use super::text::nearest;
+
+/// A YAML file that a person wrote and that we cannot accept as it stands.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    /// The file as the user named it.
+    pub path: PathBuf,
+    /// 1-based line, 0 when the parser could not tell.
+    pub line: u64,
+    /// 1-based column, 0 when the parser could not tell.
+    pub column: u64,
+    /// What is wrong, as a lowercase fragment.
+    pub message: String,
+    /// What to do about it, when we know.
+    pub help: Option<String>,
+}
+
+impl YamlError {
+    /// An error about a place that a [`Spanned`] value remembers.
+    pub fn at<T>(path: &Path, place: &Spanned<T>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: place.referenced.line(),
+            column: place.referenced.column(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// The same error with advice.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// `file:line:column`, or only the file where the place is unknown.
+    pub fn place(&self) -> String {
+        if self.line == 0 {
+            self.path.display().to_string()
+        } else {
+            format!("{}:{}:{}", self.path.display(), self.line, self.column)
+        }
+    }
+}
+
+/// Reads one YAML document into `T`, whose types must deny unknown fields.
+///
+/// `path` only labels errors; nothing is opened here.
+pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, YamlError> {
+    serde_yaml::from_str(text).map_err(|error| explain(&error, path))
+}
+
+fn explain(error: &serde_yaml::Error, path: &Path) -> YamlError {
+    let error = error.without_snippet();
+    let place = error.location();
+    let (message, help) = match error {
+        serde_yaml::Error::SerdeUnknownField { field, expected, .. } => {
+            let help = match nearest(field, expected.iter().copied()) {
+                Some(key) => format!("did you mean `{key}`?"),
+                None if expected.is_empty() => "no key is allowed here".to_owned(),
+                None => format!("valid keys here: {}", expected.join(", ")),
+            };
+            (format!("unknown key `{field}`"), Some(help))
+        }
+        serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => {
+            let help = match nearest(variant, expected.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("valid values here: {}", expected.join(", ")),
+            };
+            (format!("unknown value `{variant}`"), Some(help))
+        }
+        serde_yaml::Error::SerdeMissingField { field, .. } => (format!("key `{field}` is missing"), None),
+        other => (first_line(&other.to_string()), None),
+    };
+    YamlError {
+        path: path.to_owned(),
+        line: place.map_or(0, |place| place.line()),
+        column: place.map_or(0, |place| place.column()),
+        message,
+        help,
+    }
+}
+
+/// The parser appends the place in words; ours is printed on its own line.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.split(" at line ").next().unwrap_or(line).trim_end_matches([',', ':']).to_owned()
+}
+
+/// A text as a YAML scalar: bare where that is unambiguous, else double-quoted.
+///
+/// Kernel ids, GPU names and paths go through here; none of them may change the shape of the document.
+pub fn scalar(text: &str) -> String {
+    let bare = !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+()<>=^".contains(c) || c == ' ')
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && !text.ends_with(' ')
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n" | "nan" | "inf"
+        );
+    if bare {
+        return text.to_owned();
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() || !is_yaml_printable(c) => {
+                let code = u32::from(c);
+                quoted.push_str(&if code <= 0xffff {
+                    format!("\\u{code:04x}")
+                } else {
+                    format!("\\U{code:08x}")
+                });
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn is_yaml_printable(c: char) -> bool {
+    !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Probe {
+        #[expect(dead_code, reason = "only the strictness of the shape is tested")]
+        baseline: String,
+    }
+
+    #[test]
+    fn a_typo_names_file_line_column_and_the_key_meant() {
+        let error = from_str::<Probe>("# c\nbseline: x\n", Path::new("p.yaml")).unwrap_err();
+        assert_eq!(error.place(), "p.yaml:2:1");
+        assert_eq!(error.message, "unknown key `bseline`");
+        assert_eq!(error.help.as_deref(), Some("did you mean `baseline`?"));
+    }
+
+    #[test]
+    fn a_duplicate_key_is_refused() {
+        assert!(from_str::<Probe>("baseline: x\nbaseline: y\n", Path::new("p.yaml")).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_survives_as_a_scalar(text in "\\PC{0,40}|[\\x00-\\x7f]{0,20}|true|null|1e3|- a|a: b|#x") {
+            let document = format!("{{ baseline: {} }}", scalar(&text));
+            let read: std::collections::BTreeMap<String, String> =
+                from_str(&document, Path::new("p.yaml")).unwrap();
+            proptest::prop_assert_eq!(&read["baseline"], &text);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The `profgate` command. Everything it does lives in the library.
+
+fn main() {}

@@ -1,0 +1,259 @@
+//! What one trace file says, in our own types. Everything wire-shaped stops in `wire.rs`.
+
+use std::collections::HashMap;
+
+use super::health::Health;
+use super::ns::{Ns, Span};
+
+/// Index of a distinct text in a trace's [`Names`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameId(pub u32);
+
+/// The distinct texts of a trace, each kept once.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    texts: Vec<String>,
+    ids: HashMap<String, NameId>,
+}
+
+impl Names {
+    /// The id of a text, new or known.
+    pub fn intern(&mut self, text: &str) -> NameId {
+        if let Some(id) = self.ids.get(text) {
+            return *id;
+        }
+        let id = NameId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        self.texts.push(text.to_owned());
+        self.ids.insert(text.to_owned(), id);
+        id
+    }
+
+    /// The text of an id of this trace.
+    pub fn get(&self, id: NameId) -> &str {
+        self.texts.get(id.0 as usize).map_or("", String::as_str)
+    }
+
+    /// How many distinct texts there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether no text was interned.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
+/// One GPU of one process, in file order of first appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(pub NameId);
+
+/// One stream of one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The device that the stream belongs to: stream 7 of two devices is two streams.
+    pub device: DeviceId,
+    /// The stream's number, as text.
+    pub stream: NameId,
+}
+
+/// One CPU thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId {
+    /// The process, as text.
+    pub pid: NameId,
+    /// The thread, as text.
+    pub tid: NameId,
+}
+
+/// Joins a launch to the GPU activities that it queued. Unique in one trace only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CorrelationId(pub u64);
+
+/// Joins a CPU op to what was launched under it. Absent where graphs hide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalId(pub u64);
+
+/// What kind of work occupied the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActivityKind {
+    /// A kernel.
+    Kernel,
+    /// A copy (`gpu_memcpy`).
+    Copy,
+    /// A fill (`gpu_memset`).
+    Set,
+}
+
+/// One execution on one stream: a kernel, a copy or a fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activity {
+    /// The raw name.
+    pub name: NameId,
+    /// Kernel, copy or fill.
+    pub kind: ActivityKind,
+    /// Where it ran.
+    pub stream: StreamId,
+    /// When it ran.
+    pub span: Span,
+    /// The launch that queued it, if the trace says.
+    pub correlation: Option<CorrelationId>,
+    /// The CPU op above the launch, if the trace says.
+    pub external: Option<ExternalId>,
+    /// Blocks per axis of the launch; zeros when unknown.
+    pub grid: [u32; 3],
+}
+
+/// A runtime or driver call that queued GPU work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Launch {
+    /// The call, such as `cudaGraphLaunch`.
+    pub name: NameId,
+    /// The calling thread.
+    pub thread: ThreadId,
+    /// When the call ran, on the CPU's clock.
+    pub span: Span,
+    /// What its activities carry too.
+    pub correlation: CorrelationId,
+    /// The CPU op around it, if the trace says.
+    pub external: Option<ExternalId>,
+}
+
+/// A dispatcher-level operator such as `aten::mm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuOp {
+    /// The operator's name.
+    pub name: NameId,
+    /// The thread that ran it.
+    pub thread: ThreadId,
+    /// When it ran.
+    pub span: Span,
+    /// What launches under it carry too.
+    pub external: Option<ExternalId>,
+}
+
+/// One call of a Python function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PythonFrame {
+    /// File, line and function as one text.
+    pub name: NameId,
+    /// The thread that ran it.
+    pub thread: ThreadId,
+    /// When it ran.
+    pub span: Span,
+}
+
+/// A named range. The GPU flavour is synthetic (it is widened and repeats per stream): never an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annotation {
+    /// The range's label.
+    pub name: NameId,
+    /// When it was open.
+    pub span: Span,
+    /// Whether the profiler drew it on the GPU's tracks.
+    pub on_gpu: bool,
+}
+
+/// One entry of the header's device list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceProperties {
+    /// The ordinal that GPU rows carry, as text.
+    pub id: String,
+    /// Marketing name; empty on some ROCm builds, which means unknown.
+    pub name: String,
+}
+
+/// What the trace's header says about where it was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The GPUs that the process could see, not all of which it used.
+    pub devices: Vec<DeviceProperties>,
+    /// Position in the job.
+    pub rank: Option<u32>,
+    /// Size of the job.
+    pub world_size: Option<u32>,
+    /// Runtime version as the header spells it (`12040` for CUDA 12.4).
+    pub runtime_version: Option<String>,
+    /// Driver version as the header spells it.
+    pub driver_version: Option<String>,
+    /// `cuda`, `hip`, or empty when the header names neither.
+    pub platform: String,
+}
+
+/// Counts of events by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventCounts {
+    /// Elements of `traceEvents` that were read.
+    pub read: u64,
+}
+
+/// What one process of one rank recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// Where it was recorded.
+    pub header: Header,
+    /// Every distinct text.
+    pub names: Names,
+    /// GPU work, in file order.
+    pub activities: Vec<Activity>,
+    /// Calls that queued GPU work, in file order.
+    pub launches: Vec<Launch>,
+    /// CPU operators, in file order.
+    pub cpu_ops: Vec<CpuOp>,
+    /// Python calls, in file order.
+    pub python_frames: Vec<PythonFrame>,
+    /// Named ranges, in file order.
+    pub annotations: Vec<Annotation>,
+    /// How many events the file holds.
+    pub events: EventCounts,
+    /// What was wrong with it.
+    pub health: Health,
+}
+
+impl Trace {
+    /// How many activities are kernels.
+    pub fn kernel_count(&self) -> usize {
+        self.activities.iter().filter(|activity| activity.kind == ActivityKind::Kernel).count()
+    }
+
+    /// The name of the GPU that ran the work, `None` when the trace does not say.
+    ///
+    /// Devices that ran nothing do not count: an eight-GPU host lists eight. Where several GPUs ran work
+    /// and differ, the names are joined.
+    pub fn gpu(&self) -> Option<String> {
+        let mut used: Vec<&str> =
+            self.activities.iter().map(|activity| self.names.get(activity.stream.device.0)).collect();
+        used.sort_unstable();
+        used.dedup();
+        let mut names: Vec<&str> = self
+            .header
+            .devices
+            .iter()
+            .filter(|device| used.binary_search(&device.id.as_str()).is_ok())
+            .map(|device| device.name.as_str())
+            .collect();
+        if names.is_empty() {
+            // Masked devices are renumbered on some platforms; a host of one model is still certain.
+            names = self.header.devices.iter().map(|device| device.name.as_str()).collect();
+        }
+        names.sort_unstable();
+        names.dedup();
+        match names.as_slice() {
+            [] => None,
+            _ if names.iter().any(|name| name.is_empty()) => None,
+            _ => Some(names.join(" + ")),
+        }
+    }
+
+    /// The span from the first start to the last end of GPU work.
+    pub fn gpu_span(&self) -> Option<Span> {
+        let start = self.activities.iter().map(|activity| activity.span.start).min()?;
+        let end = self.activities.iter().map(|activity| activity.span.end).max()?;
+        Some(Span { start, end })
+    }
+
+    /// Total duration of GPU work, overlaps counted as often as they occur.
+    pub fn gpu_total(&self) -> Ns {
+        self.activities.iter().map(|activity| activity.span.length()).sum()
+    }
+}
