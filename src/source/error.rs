@@ -1,0 +1,62 @@
+//! What can go wrong before a byte is understood.
+
+use std::path::PathBuf;
+
+/// A file or directory that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The path, or part of it, could not be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// As the user or the directory names it.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A directory in which no file looks like a trace.
+    #[error("no trace in {path}: {left_out}")]
+    NoTrace {
+        /// The directory.
+        path: PathBuf,
+        /// What was there instead.
+        left_out: String,
+    },
+    /// The content inflates beyond what any trace needs.
+    #[error("{path} inflates to more than {limit} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit that was reached.
+        limit: u64,
+    },
+    /// The content is compressed in a way that this version cannot inflate.
+    #[error("{path} is compressed with {format}, which this version cannot read")]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+    },
+}
+
+impl SourceError {
+    /// Whether the path itself is at fault, and not what lies there.
+    pub fn is_io(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } => true,
+            Self::NoTrace { .. } | Self::TooLarge { .. } | Self::Compressed { .. } => false,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::NoTrace { .. } => {
+                "name the directory that the profiler wrote to; traces end in .json or .json.gz"
+            }
+            Self::TooLarge { .. } => "profile fewer steps, or raise --max-inflated if the file is genuine",
+            Self::Compressed { .. } => "decompress the file, or compress it with gzip",
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The bytes of one file, inflated when they are gzip, whatever the file is called.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::error::SourceError;
+
+/// How much may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes after inflating.
+    pub inflated: u64,
+    /// Most bytes after inflating, as a multiple of the bytes before. Real traces stay below 40.
+    pub ratio: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { inflated: 4 << 30, ratio: 120 }
+    }
+}
+
+/// Below this size no ratio is suspicious.
+const SMALL: u64 = 64 << 20;
+
+/// What was wrong with the compressed bytes. What came before is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// The file ends inside a gzip member.
+    CutOff,
+    /// The compressed data are wrong, or their checksum is.
+    Damaged,
+    /// Bytes follow the last member.
+    TrailingData,
+}
+
+/// One file's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Inflated bytes.
+    pub bytes: Vec<u8>,
+    /// Lower-case hexadecimal digest of the file as stored.
+    pub sha256: String,
+    /// What was wrong on the way.
+    pub defect: Option<Defect>,
+}
+
+/// Reads and inflates one file; `-` is standard input.
+pub fn open(path: &Path, limits: Limits) -> Result<Opened, SourceError> {
+    let stored = if path == Path::new("-") {
+        read_all(std::io::stdin().lock(), path, limits)?
+    } else {
+        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        read_all(BufReader::new(file), path, limits)?
+    };
+    let sha256 = hex(&Sha256::digest(&stored));
+    match stored.as_slice() {
+        [0x1f, 0x8b, ..] => inflate(&stored, path, limits, sha256),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Err(SourceError::Compressed { path: path.to_owned(), format: "zstd" })
+        }
+        [b'P', b'K', 3, 4, ..] => Err(SourceError::Compressed { path: path.to_owned(), format: "zip" }),
+        _ => Ok(Opened { bytes: stored, sha256, defect: None }),
+    }
+}
+
+fn read_all(reader: impl Read, path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError> {
+    let mut bytes = Vec::new();
+    reader.take(limits.inflated + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > limits.inflated {
+        return Err(SourceError::TooLarge { path: path.to_owned(), limit: limits.inflated });
+    }
+    Ok(bytes)
+}
+
+fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result<Opened, SourceError> {
+    let limit = limits.inflated.min(SMALL.max((stored.len() as u64).saturating_mul(limits.ratio)));
+    let mut bytes = Vec::new();
+    let mut defect = None;
+    let mut rest = stored;
+    while !rest.is_empty() {
+        if !rest.starts_with(&[0x1f, 0x8b]) {
+            // gzip itself tolerates this, zeros above all, which tape-era padding left behind.
+            defect = defect.or(Some(Defect::TrailingData));
+            break;
+        }
+        let mut member = GzDecoder::new(rest);
+        let room = (limit + 1).saturating_sub(bytes.len() as u64);
+        let outcome = (&mut member).take(room).read_to_end(&mut bytes);
+        if bytes.len() as u64 > limit {
+            return Err(SourceError::TooLarge { path: path.to_owned(), limit });
+        }
+        match outcome {
+            Ok(_) => rest = member.into_inner(),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                defect = Some(Defect::CutOff);
+                break;
+            }
+            Err(_) => {
+                defect = Some(Defect::Damaged);
+                break;
+            }
+        }
+    }
+    Ok(Opened { bytes, sha256, defect })
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    SourceError::Unreadable { path: path.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn inflated(stored: &[u8]) -> Opened {
+        inflate(stored, Path::new("t"), Limits::default(), String::new()).unwrap()
+    }
+
+    #[test]
+    fn several_members_are_one_file() {
+        let stored = [gzip(b"ab"), gzip(b"cd")].concat();
+        assert_eq!(
+            inflated(&stored),
+            Opened { bytes: b"abcd".to_vec(), sha256: String::new(), defect: None }
+        );
+    }
+
+    #[test]
+    fn a_cut_member_keeps_what_came_before() {
+        let text: Vec<u8> = (0..20_000_u32).flat_map(|n| n.to_string().into_bytes()).collect();
+        let stored = gzip(&text);
+        let opened = inflated(&stored[..stored.len() / 2]);
+        assert_eq!(opened.defect, Some(Defect::CutOff));
+        assert!(!opened.bytes.is_empty() && text.starts_with(&opened.bytes));
+    }
+
+    #[test]
+    fn padding_after_the_last_member_is_tolerated_and_said() {
+        let opened = inflated(&[gzip(b"ab"), vec![0; 512]].concat());
+        assert_eq!((opened.bytes.as_slice(), opened.defect), (&b"ab"[..], Some(Defect::TrailingData)));
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_damage() {
+        let mut stored = gzip(b"abcdefgh");
+        let at = stored.len() - 6;
+        stored[at] ^= 0xff;
+        assert_eq!(inflated(&stored).defect, Some(Defect::Damaged));
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let stored = gzip(&vec![b' '; 70 << 20]);
+        let limits = Limits { inflated: 1 << 40, ratio: 100 };
+        let error = inflate(&stored, Path::new("t"), limits, String::new()).unwrap_err();
+        assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
+    }
+}

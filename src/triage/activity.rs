@@ -1,0 +1,167 @@
+//! Every activity of a trace with all that the tables need: class, step, stage and measured times.
+
+use super::classify::{Class, Classifier};
+use super::interval::{self, Measured};
+use super::stage::{Stage, StageEvidence};
+use super::steps::{self, FoundBy};
+use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Span, StreamId, Trace};
+
+/// The classes of a trace's names, worked out once per distinct name.
+pub struct Classes {
+    classes: Vec<Class>,
+    of_name: Vec<Option<u32>>,
+}
+
+impl Classes {
+    fn of(trace: &Trace, classifier: &Classifier) -> Self {
+        let mut classes = Vec::new();
+        let mut of_name: Vec<Option<u32>> = vec![None; trace.names.len()];
+        for activity in &trace.activities {
+            if let Some(slot) = of_name.get_mut(activity.name.0 as usize)
+                && slot.is_none()
+            {
+                *slot = u32::try_from(classes.len()).ok();
+                classes.push(classifier.classify(trace.names.get(activity.name), activity.kind));
+            }
+        }
+        Self { classes, of_name }
+    }
+
+    /// The class of a name that an activity carries.
+    pub fn get(&self, name: NameId) -> Option<&Class> {
+        let index = (*self.of_name.get(name.0 as usize)?)?;
+        self.classes.get(index as usize)
+    }
+}
+
+/// One activity, measured and placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed {
+    /// The activity as recorded.
+    pub activity: Activity,
+    /// Added and exclusive time.
+    pub measured: Measured,
+    /// The step that it belongs to; `None` outside every step.
+    pub step: Option<usize>,
+    /// The stage that counts it.
+    pub stage: Stage,
+}
+
+/// A trace's activities in order of start, and what is known of its steps.
+pub struct Timeline {
+    /// Sorted by start; ties: longer first, then file order.
+    pub placed: Vec<Placed>,
+    /// Class of each name.
+    pub classes: Classes,
+    /// How steps were found.
+    pub found_by: FoundBy,
+    /// For each step its stage.
+    pub step_stages: Vec<Stage>,
+    /// What the stages rest on.
+    pub evidence: StageEvidence,
+}
+
+impl Timeline {
+    /// Places every activity of a trace. `path_stage` is the stage that the file's own path names.
+    pub fn of(
+        trace: &Trace,
+        classifier: &Classifier,
+        path_stage: Option<Stage>,
+        health: &mut Health,
+    ) -> Self {
+        let classes = Classes::of(trace, classifier);
+        let roles: Vec<_> = trace
+            .activities
+            .iter()
+            .map(|activity| {
+                classes.get(activity.name).map_or(super::classify::Role::Other, |class| class.role)
+            })
+            .collect();
+        let steps = steps::find(trace, &roles, health);
+        let is_annotated = steps.steps.iter().any(|step| step.stage.is_some());
+        let evidence = match path_stage {
+            _ if is_annotated => StageEvidence::Annotation,
+            Some(_) => StageEvidence::Directory,
+            None => StageEvidence::None,
+        };
+        let step_stages: Vec<Stage> =
+            steps.steps.iter().map(|step| step.stage.or(path_stage).unwrap_or(Stage::All)).collect();
+        count_missing_launches(trace, health);
+
+        let measured = measure_per_device(trace);
+        let mut placed: Vec<Placed> = trace
+            .activities
+            .iter()
+            .zip(measured)
+            .zip(steps.of_activity)
+            .map(|((activity, measured), step)| {
+                let stage = step.and_then(|step| step_stages.get(step).copied()).unwrap_or(Stage::All);
+                Placed { activity: *activity, measured, step, stage }
+            })
+            .collect();
+        placed.sort_by_key(|one| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));
+        adopt_strays(&mut placed, step_stages.first().copied().unwrap_or(Stage::All));
+        Self { placed, classes, found_by: steps.found_by, step_stages, evidence }
+    }
+}
+
+/// Work outside every step is counted by the stage of the step before it, else of the first step.
+fn adopt_strays(placed: &mut [Placed], first: Stage) {
+    let mut current = first;
+    for one in placed {
+        match one.step {
+            Some(_) => current = one.stage,
+            None => one.stage = current,
+        }
+    }
+}
+
+fn count_missing_launches(trace: &Trace, health: &mut Health) {
+    if trace.launches.is_empty() {
+        return;
+    }
+    let mut known: Vec<_> = trace.launches.iter().map(|launch| launch.correlation).collect();
+    known.sort_unstable();
+    for activity in &trace.activities {
+        let is_known = activity.correlation.is_some_and(|id| known.binary_search(&id).is_ok());
+        if !is_known {
+            health.count(HealthCode::LaunchMissing, || trace.names.get(activity.name).to_owned());
+        }
+    }
+}
+
+/// Exclusive time looks at all of a device's streams, whatever stage they work for.
+fn measure_per_device(trace: &Trace) -> Vec<Measured> {
+    let mut devices: Vec<DeviceId> = trace.activities.iter().map(|activity| activity.stream.device).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    let mut measured = vec![Measured::default(); trace.activities.len()];
+    for device in devices {
+        let of_device: Vec<(usize, &Activity)> = trace
+            .activities
+            .iter()
+            .enumerate()
+            .filter(|(_, activity)| activity.stream.device == device)
+            .collect();
+        let lanes: Vec<u32> = of_device.iter().map(|(_, activity)| activity.stream.stream.0).collect();
+        let spans: Vec<Span> = of_device.iter().map(|(_, activity)| activity.span).collect();
+        for ((index, _), result) in of_device.iter().zip(interval::measure(&lanes, &spans)) {
+            if let Some(slot) = measured.get_mut(*index) {
+                *slot = result;
+            }
+        }
+    }
+    measured
+}
+
+impl Placed {
+    /// The stream that ran it.
+    pub fn stream(&self) -> StreamId {
+        self.activity.stream
+    }
+
+    /// Whether it is a kernel and no copy or fill.
+    pub fn is_kernel(&self) -> bool {
+        self.activity.kind == ActivityKind::Kernel
+    }
+}

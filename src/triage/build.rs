@@ -1,0 +1,161 @@
+//! The traces of one rank, turned into one [`Triage`].
+
+use serde_json::{Map, Value};
+
+use super::activity::Timeline;
+use super::classify::Classifier;
+use super::framework;
+use super::kernel_table;
+use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::stage::Stage;
+use crate::trace::{Health, Trace};
+
+/// One trace file of the rank, read.
+pub struct Input<'a> {
+    /// What the events say.
+    pub trace: &'a Trace,
+    /// As the report shall name the file.
+    pub path: &'a str,
+    /// The stage that the file's own path names.
+    pub path_stage: Option<Stage>,
+    /// Position in the job.
+    pub rank: u32,
+    /// Of the file's bytes as stored.
+    pub sha256: &'a str,
+}
+
+/// Why traces of one rank cannot be put together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TriageError {
+    /// Two files of one rank hold the same stage; adding them up would count work twice.
+    #[error("{first} and {second} both hold stage `{stage}` of rank {rank}")]
+    SameStageTwice {
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+        /// The stage that both hold.
+        stage: &'static str,
+        /// Their rank.
+        rank: u32,
+    },
+}
+
+/// Puts the traces of one rank together.
+///
+/// `server_args` are the allow-listed arguments of the server, when the capture has them.
+pub fn triage(
+    inputs: &[Input<'_>],
+    classifier: &Classifier,
+    server_args: Option<Map<String, Value>>,
+) -> Result<Triage, TriageError> {
+    let mut health = Health::default();
+    let mut stages: Vec<(StageTriage, &str)> = Vec::new();
+    let mut traces = Vec::new();
+    let mut found = None;
+    for input in inputs {
+        let trace = input.trace;
+        health.merge(&trace.health);
+        let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
+        for stage in stages_of(&timeline) {
+            if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
+                return Err(TriageError::SameStageTwice {
+                    first: (*first).to_owned(),
+                    second: input.path.to_owned(),
+                    stage: stage.as_str(),
+                    rank: input.rank,
+                });
+            }
+            stages.push((stage_triage(trace, &timeline, stage), input.path));
+        }
+        let engine = framework::detect(trace);
+        if found.as_ref().is_none_or(|known: &framework::Framework| known.id == "unknown") {
+            found = Some(engine);
+        }
+        traces.push(TraceEntry {
+            path: input.path.to_owned(),
+            part: "formal".to_owned(),
+            rank: input.rank,
+            stage: input.path_stage,
+            gpu: trace.gpu(),
+            events: trace.events.read,
+            activities: trace.activities.len() as u64,
+            sha256: input.sha256.to_owned(),
+        });
+    }
+    stages.sort_by_key(|(stage, _)| stage.stage);
+    let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
+    let model = server_args.as_ref().and_then(model_of);
+    Ok(Triage {
+        schema: SCHEMA,
+        tool: Tool::default(),
+        mode: Mode::SingleTrace,
+        framework: found.as_ref().map_or("unknown", |engine| engine.id).to_owned(),
+        framework_evidence: found.map_or_else(|| "no trace".to_owned(), |engine| engine.evidence),
+        model,
+        server_args,
+        overlap_evidence: Mode::SingleTrace,
+        conclusion: conclusion(&stages),
+        traces,
+        health: health
+            .iter()
+            .map(|(code, count, detail)| HealthEntry {
+                code: code.as_str().to_owned(),
+                count,
+                detail: crate::common::text::shorten_middle(detail, 200),
+            })
+            .collect(),
+        stages,
+        similarity: Vec::new(),
+    })
+}
+
+fn stages_of(timeline: &Timeline) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = timeline.placed.iter().map(|one| one.stage).collect();
+    stages.sort_unstable();
+    stages.dedup();
+    stages
+}
+
+fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage {
+    StageTriage {
+        stage,
+        stage_evidence: timeline.evidence,
+        steps: kernel_table::totals(timeline, stage),
+        kernels: kernel_table::rows(trace, timeline, stage),
+        overlaps: Vec::new(),
+        paths: Vec::new(),
+        layers: None,
+    }
+}
+
+fn model_of(args: &Map<String, Value>) -> Option<String> {
+    ["served_model_name", "model_path", "model"]
+        .iter()
+        .find_map(|key| args.get(*key).and_then(Value::as_str))
+        .map(str::to_owned)
+}
+
+fn conclusion(stages: &[StageTriage]) -> String {
+    let parts: Vec<String> = stages
+        .iter()
+        .filter_map(|stage| {
+            let top = stage.kernels.first()?;
+            let of_role: f64 =
+                stage.kernels.iter().filter(|row| row.role == top.role).map(|row| row.share_pct).sum();
+            Some(format!(
+                "{}: {} takes {:.1} % of GPU time ({} in all {:.1} %)",
+                stage.stage.as_str(),
+                top.kernel,
+                top.share_pct,
+                top.role.as_str(),
+                of_role
+            ))
+        })
+        .collect();
+    if parts.is_empty() {
+        "No GPU activity was recorded.".to_owned()
+    } else {
+        format!("{}.", parts.join("; "))
+    }
+}

@@ -1,0 +1,63 @@
+//! Which serving engine recorded a trace, and what that rests on.
+//!
+//! Kernel names are no evidence: engines borrow one another's kernels. What an engine alone writes is: its
+//! own annotation, its own files on the Python stack, its own operators.
+
+use crate::trace::Trace;
+
+/// The engine's id as the JSON contract spells it, and the evidence in words.
+pub struct Framework {
+    /// `sglang`, `vllm`, `trtllm`, `tokenspeed` or `unknown`.
+    pub id: &'static str,
+    /// Why.
+    pub evidence: String,
+}
+
+/// A directory that only one engine's Python files lie in.
+const FILES: [(&str, &[&str]); 4] = [
+    ("sglang", &["sglang/srt/", "sglang/jit_kernel/", "sglang/multimodal_gen/"]),
+    ("vllm", &["vllm/v1/", "vllm/model_executor/", "vllm/worker/", "vllm/engine/", "vllm/attention/"]),
+    ("trtllm", &["tensorrt_llm/"]),
+    ("tokenspeed", &["tokenspeed/"]),
+];
+
+/// An operator namespace that only one engine registers.
+const OPS: [(&str, &str); 3] = [("sglang", "sglang::"), ("vllm", "vllm::"), ("trtllm", "trtllm::")];
+
+/// Decides which engine wrote a trace; `unknown` when nothing that only one engine writes is found.
+pub fn detect(trace: &Trace) -> Framework {
+    let mut frames = [0_u64; FILES.len()];
+    for frame in &trace.python_frames {
+        let name = trace.names.get(frame.name);
+        for (count, (_, directories)) in frames.iter_mut().zip(FILES) {
+            *count += u64::from(directories.iter().any(|directory| name.contains(directory)));
+        }
+    }
+    let most = frames.iter().zip(FILES).max_by_key(|(count, _)| **count);
+    if let Some((count, (id, directories))) = most
+        && *count > 0
+    {
+        let place = directories.first().copied().unwrap_or_default();
+        return Framework { id, evidence: format!("{count} Python calls in files such as {place}") };
+    }
+    let annotation = |prefix: &str| {
+        trace.annotations.iter().map(|one| trace.names.get(one.name)).find(|name| name.starts_with(prefix))
+    };
+    if let Some(name) = annotation("step[") {
+        return Framework { id: "sglang", evidence: format!("the annotation {name}") };
+    }
+    for (id, namespace) in OPS {
+        let op =
+            trace.cpu_ops.iter().map(|op| trace.names.get(op.name)).find(|name| name.starts_with(namespace));
+        if let Some(op) = op {
+            return Framework { id, evidence: format!("the operator {op}") };
+        }
+    }
+    if let Some(name) = annotation("execute_") {
+        return Framework { id: "vllm", evidence: format!("the annotation {name}") };
+    }
+    Framework {
+        id: "unknown",
+        evidence: "no annotation, Python file or operator that only one engine has".to_owned(),
+    }
+}

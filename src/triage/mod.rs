@@ -1,0 +1,23 @@
+//! Stage 3, *what it means*: from the traces of one rank to three tables.
+//!
+//! Reads no file but the catalogs compiled into it, and knows nothing of baselines.
+
+pub mod activity;
+mod build;
+pub mod classify;
+mod framework;
+pub mod interval;
+mod kernel_table;
+mod model;
+mod stage;
+mod steps;
+
+pub use build::{Input, TriageError, triage};
+pub use classify::{Class, Classifier, Role};
+pub use kernel_table::median;
+pub use model::{
+    BodyStream, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow, OverlapRow,
+    PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry, Triage,
+};
+pub use stage::{Label, Stage, StageEvidence};
+pub use steps::FoundBy;

@@ -1,0 +1,382 @@
+//! The result of triage, in the shape of the JSON contract (`docs/report-json.md`).
+//!
+//! Snake-case keys, times in integer nanoseconds, shares in percent. Adding a key is fine; renaming or
+//! removing one is a breaking change. Reports are read back for judging again, so everything deserialises.
+
+use serde::{Deserialize, Serialize};
+
+use super::classify::Role;
+use super::stage::{Stage, StageEvidence};
+use super::steps::FoundBy;
+
+/// Version of the JSON contract.
+pub const SCHEMA: u32 = 1;
+
+/// The program that wrote a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Always `profgate`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self { name: "profgate".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// Whether attribution and overlap rest on one trace or on a mapping/formal pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One capture.
+    SingleTrace,
+    /// A graph-off capture for source lines, a real one for times.
+    MappingFormal,
+}
+
+/// One file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEntry {
+    /// As the user or the directory names it.
+    pub path: String,
+    /// `formal`, or `mapping` for the capture that only names source lines.
+    pub part: String,
+    /// Position in the job.
+    pub rank: u32,
+    /// Stage from the path, or `null`.
+    pub stage: Option<Stage>,
+    /// GPU model, or `null` when unknown.
+    pub gpu: Option<String>,
+    /// Elements of `traceEvents`.
+    pub events: u64,
+    /// GPU activities.
+    pub activities: u64,
+    /// Of the file's bytes as stored.
+    pub sha256: String,
+}
+
+/// One kind of defect that was met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthEntry {
+    /// Stable code.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+    /// What the first one looked like.
+    pub detail: String,
+}
+
+/// The steps of a stage and the sums over its activities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepTotals {
+    /// How many steps.
+    pub count: u64,
+    /// How they were told apart.
+    pub found_by: FoundBy,
+    /// GPU activities, those outside every step included.
+    pub activities: u64,
+    /// Sum of durations.
+    pub total_ns: i64,
+    /// Length of the union of the activities, per device, added over devices.
+    pub busy_ns: i64,
+    /// Last end minus first start.
+    pub span_ns: i64,
+    /// Sum of durations minus sum of added times.
+    pub same_stream_overlap_ns: i64,
+    /// Activities inside steps, per step.
+    pub activities_per_step: f64,
+    /// Length of the union of the activities inside steps, per step.
+    pub busy_per_step_ns: i64,
+}
+
+/// The part of a row that one raw name has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameRow {
+    /// Raw name.
+    pub name: String,
+    /// Activities.
+    pub launches: u64,
+    /// Sum of durations.
+    pub total_ns: i64,
+    /// Sum of what each adds to its stream's busy time.
+    pub added_ns: i64,
+    /// Sum of the parts during which no other stream of the device is active.
+    pub exclusive_ns: i64,
+}
+
+/// A place in the source that launches a kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// Path, normalised.
+    pub path: String,
+    /// Line, when known.
+    pub line: Option<u32>,
+    /// Function, when known.
+    pub function: Option<String>,
+    /// Share of the row's time.
+    pub share_pct: f64,
+    /// Whether the attribution is exact.
+    pub exact: bool,
+}
+
+/// One kernel id of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KernelRow {
+    /// Kernel id.
+    pub kernel: String,
+    /// What it does.
+    pub role: Role,
+    /// Activities, those outside every step included.
+    pub launches: u64,
+    /// Activities inside steps, per step.
+    pub launches_per_step: f64,
+    /// Sum of durations.
+    pub total_ns: i64,
+    /// Sum of what each adds to its stream's busy time.
+    pub added_ns: i64,
+    /// Part of the stage's sum of durations.
+    pub share_pct: f64,
+    /// During which no other stream of the device is active.
+    pub exclusive_ns: i64,
+    /// The rest of `total_ns`.
+    pub hidden_ns: i64,
+    /// Added time inside steps, per step.
+    pub per_step_ns: i64,
+    /// Median added time of one activity inside a step.
+    pub median_ns: i64,
+    /// Median absolute deviation from that median.
+    pub mad_ns: i64,
+    /// Raw names, largest first.
+    pub names: Vec<NameRow>,
+    /// Source places, largest first.
+    pub sites: Vec<Site>,
+    /// CPU operators above the launches, most frequent first.
+    pub cpu_ops: Vec<String>,
+}
+
+/// Time hidden by a partner's role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HiddenBy {
+    /// Role of the partner.
+    pub role: Role,
+    /// How long.
+    pub ns: i64,
+}
+
+/// What could still be overlapped, and what is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OverlapRow {
+    /// Kernel id.
+    pub kernel: String,
+    /// `headroom`, `hidden` or `serial`.
+    pub verdict: String,
+    /// `low`, `high` or `unclear`.
+    pub dependency_risk: String,
+    /// What to do.
+    pub recommendation: String,
+    /// By whom it is hidden.
+    pub hidden_by: Vec<HiddenBy>,
+    /// Catalog path that covers it.
+    pub path: Option<String>,
+    /// Upper bound on what overlapping could win, per step.
+    pub headroom_ns: i64,
+}
+
+/// What a catalog path does in this capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathState {
+    /// Only the fused kernel ran.
+    Active,
+    /// Fused and split instances ran.
+    Partial,
+    /// Only the separate kernels ran.
+    Split,
+    /// Neither ran.
+    Absent,
+    /// It depends on something that the capture does not tell.
+    GateUnknown,
+}
+
+impl PathState {
+    /// The stable text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Partial => "partial",
+            Self::Split => "split",
+            Self::Absent => "absent",
+            Self::GateUnknown => "gate-unknown",
+        }
+    }
+}
+
+/// Flags that switch a path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flags {
+    /// Switch it on.
+    pub on: Vec<String>,
+    /// Switch it off.
+    pub off: Vec<String>,
+}
+
+/// One catalog path of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathRow {
+    /// Catalog id.
+    pub path: String,
+    /// Its name for people.
+    pub name: String,
+    /// `fuse` or `overlap`.
+    pub kind: String,
+    /// What it does here.
+    pub state: PathState,
+    /// Fused instances, per step.
+    pub fused: u64,
+    /// Split instances, per step.
+    pub split: u64,
+    /// Total duration of the kernels concerned.
+    pub related_ns: i64,
+    /// Part of the stage's sum of durations.
+    pub share_pct: f64,
+    /// Such as `on`, `should-apply`, `off`, `mainline-elsewhere`, `in-flight`.
+    pub class: String,
+    /// Kernel ids that the state rests on.
+    pub evidence: Vec<String>,
+    /// Where the kernels are launched from.
+    pub locations: Vec<String>,
+    /// Where the fused code lives.
+    pub source_paths: Vec<String>,
+    /// What switches it.
+    pub flags: Flags,
+    /// Pull requests that carry it.
+    pub pr: Vec<String>,
+}
+
+/// One repeating body of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerBody {
+    /// `A`, `B`, …
+    pub id: String,
+    /// How often it runs in a step.
+    pub repeats: u64,
+    /// How it alternates with others.
+    pub pattern: String,
+    /// Kernel ids in order, per stream.
+    pub streams: Vec<BodyStream>,
+}
+
+/// The part of a body that one stream runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyStream {
+    /// Stream number, as text.
+    pub stream: String,
+    /// Kernel ids in order.
+    pub kernels: Vec<String>,
+}
+
+/// The layers of a stage's step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layers {
+    /// How many.
+    pub count: u64,
+    /// What anchors them.
+    pub found_by: String,
+    /// Kernel ids before the first layer.
+    pub prologue: Vec<String>,
+    /// Kernel ids after the last layer.
+    pub epilogue: Vec<String>,
+    /// The distinct bodies.
+    pub bodies: Vec<LayerBody>,
+}
+
+/// One serving phase of one rank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageTriage {
+    /// Which phase.
+    pub stage: Stage,
+    /// How we know.
+    pub stage_evidence: StageEvidence,
+    /// Steps and sums.
+    pub steps: StepTotals,
+    /// Every kernel id, largest total first.
+    pub kernels: Vec<KernelRow>,
+    /// Overlap opportunities.
+    pub overlaps: Vec<OverlapRow>,
+    /// Catalog paths that apply.
+    pub paths: Vec<PathRow>,
+    /// Repeating bodies, when found.
+    pub layers: Option<Layers>,
+}
+
+/// A hint that something looks like a catalog path. Never a table row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Similarity {
+    /// Which phase.
+    pub stage: Stage,
+    /// Catalog id.
+    pub path: String,
+    /// `high`, `medium` or `low`.
+    pub level: String,
+    /// What the hint rests on.
+    pub signals: Vec<String>,
+}
+
+/// Everything that triage says of one rank of a capture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Triage {
+    /// Version of this contract.
+    pub schema: u32,
+    /// Who wrote it.
+    pub tool: Tool,
+    /// One capture or two.
+    pub mode: Mode,
+    /// `sglang`, `vllm`, `trtllm`, `tokenspeed` or `unknown`.
+    pub framework: String,
+    /// What that rests on.
+    pub framework_evidence: String,
+    /// Model name or path, when known.
+    pub model: Option<String>,
+    /// Allow-listed server arguments, when known.
+    pub server_args: Option<serde_json::Map<String, serde_json::Value>>,
+    /// What the overlap table rests on.
+    pub overlap_evidence: Mode,
+    /// What dominates, in a sentence.
+    pub conclusion: String,
+    /// Files read.
+    pub traces: Vec<TraceEntry>,
+    /// What was repaired, skipped or missing; empty when clean.
+    pub health: Vec<HealthEntry>,
+    /// Phases, in the order prefill, decode, mixed, all.
+    pub stages: Vec<StageTriage>,
+    /// Hints.
+    pub similarity: Vec<Similarity>,
+}
+
+impl Triage {
+    /// The GPU model that ran the work, when every file names the same one.
+    pub fn gpu(&self) -> Option<&str> {
+        let mut names =
+            self.traces.iter().filter(|entry| entry.part == "formal").map(|entry| entry.gpu.as_deref());
+        let first = names.next().flatten()?;
+        names.all(|name| name == Some(first)).then_some(first)
+    }
+
+    /// The rank that this triage speaks for.
+    pub fn rank(&self) -> u32 {
+        self.traces.first().map_or(0, |entry| entry.rank)
+    }
+
+    /// GPU activities over all files.
+    pub fn activities(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.steps.activities).sum()
+    }
+
+    /// A stage's part, when present.
+    pub fn stage(&self, stage: Stage) -> Option<&StageTriage> {
+        self.stages.iter().find(|one| one.stage == stage)
+    }
+}
