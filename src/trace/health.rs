@@ -27,7 +27,26 @@ pub enum HealthCode {
     StepEmpty,
 }
 
+/// Whether a capture whose report carries this code must not be judged. An unknown code, of a newer
+/// version, must not either.
+pub fn forbids_judgement(code: &str) -> bool {
+    HealthCode::ALL.into_iter().find(|one| one.as_str() == code).is_none_or(HealthCode::forbids_judgement)
+}
+
 impl HealthCode {
+    /// Every code.
+    pub const ALL: [Self; 9] = [
+        Self::CutOff,
+        Self::Damaged,
+        Self::TrailingData,
+        Self::InvalidUtf8,
+        Self::EventSkipped,
+        Self::ActivityWithoutTime,
+        Self::NegativeDuration,
+        Self::LaunchMissing,
+        Self::StepEmpty,
+    ];
+
     /// The stable text of the code.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ mod ns;
 mod wire;
 
 pub use decode::{TraceError, read};
-pub use health::{Health, HealthCode};
+pub use health::{Health, HealthCode, forbids_judgement};
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
     ExternalId, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,

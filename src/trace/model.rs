@@ -180,6 +180,23 @@ pub struct Header {
     pub platform: String,
 }
 
+impl Header {
+    /// The runtime and its version as people write it, such as `cuda 12.4` or `hip 7.0.51831`.
+    pub fn runtime(&self) -> Option<String> {
+        let version: u64 = self.runtime_version.as_deref()?.parse().ok()?;
+        match self.platform.as_str() {
+            "cuda" => Some(format!("cuda {}.{}", version / 1000, version % 1000 / 10)),
+            "hip" => Some(format!(
+                "hip {}.{}.{}",
+                version / 10_000_000,
+                version / 100_000 % 100,
+                version % 100_000
+            )),
+            _ => None,
+        }
+    }
+}
+
 /// Counts of events by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventCounts {

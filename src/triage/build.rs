@@ -80,6 +80,9 @@ pub fn triage(
             gpu: trace.gpu(),
             events: trace.events.read,
             activities: trace.activities.len() as u64,
+            kernels: trace.kernel_count() as u64,
+            world_size: trace.header.world_size,
+            runtime: trace.header.runtime(),
             sha256: input.sha256.to_owned(),
         });
     }

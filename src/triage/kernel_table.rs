@@ -18,7 +18,7 @@ pub fn median(values: &mut [i64]) -> i64 {
     values.sort_unstable();
     let middle = values.len() / 2;
     match (values.get(middle), middle.checked_sub(1).and_then(|before| values.get(before))) {
-        (Some(after), Some(before)) if values.len() % 2 == 0 => before + (after - before) / 2,
+        (Some(after), Some(before)) if values.len().is_multiple_of(2) => before + (after - before) / 2,
         (Some(value), _) => *value,
         (None, _) => 0,
     }

@@ -54,6 +54,12 @@ pub struct TraceEntry {
     pub events: u64,
     /// GPU activities.
     pub activities: u64,
+    /// GPU activities that are kernels.
+    pub kernels: u64,
+    /// Size of the job, by the trace's own word.
+    pub world_size: Option<u32>,
+    /// Runtime such as `cuda 12.4`.
+    pub runtime: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
 }
@@ -373,6 +379,11 @@ impl Triage {
     /// GPU activities over all files.
     pub fn activities(&self) -> u64 {
         self.stages.iter().map(|stage| stage.steps.activities).sum()
+    }
+
+    /// Kernels over all files; copies and fills do not count.
+    pub fn kernels(&self) -> u64 {
+        self.traces.iter().map(|entry| entry.kernels).sum()
     }
 
     /// A stage's part, when present.

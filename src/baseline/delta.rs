@@ -1,0 +1,155 @@
+//! The differences between a baseline's stage and a capture's. No opinion.
+
+use super::file::{ExpectedPath, ExpectedRow, ExpectedStage};
+use super::observe::{Measure, PathObservation, RowObservation, StageObservation};
+use crate::triage::{PathState, Role};
+
+/// How a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It launches as often as before.
+    Same,
+    /// It no longer launches.
+    Gone,
+    /// It did not launch before.
+    Came,
+    /// It launches more or less often.
+    Count,
+}
+
+/// One kernel id on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowDelta {
+    /// Kernel id.
+    pub kernel: String,
+    /// What it does.
+    pub role: Role,
+    /// How it differs.
+    pub change: Change,
+    /// The baseline's numbers; zeros when it had none.
+    pub before: Measure,
+    /// The capture's numbers; zeros when it has none.
+    pub after: Measure,
+    /// Share of the baseline's stage, in percent.
+    pub share_before: f64,
+    /// Instances measured in the capture, over all ranks.
+    pub instances: u64,
+    /// The baseline's line, 0 when it has none.
+    pub line: u64,
+    /// A raw name of the capture, empty when it has none.
+    pub name: String,
+}
+
+impl RowDelta {
+    /// Added nanoseconds of a step, after minus before.
+    pub fn price_ns(&self) -> f64 {
+        self.after.ns - self.before.ns
+    }
+}
+
+/// One expected path on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PathDelta {
+    /// Catalog id.
+    pub path: String,
+    /// The state promised.
+    pub expect: PathState,
+    /// Fused instances before.
+    pub fused_before: u64,
+    /// Split instances before.
+    pub split_before: u64,
+    /// What the capture shows; `None` when neither fused nor split kernels ran.
+    pub after: Option<PathObservation>,
+    /// The baseline's line.
+    pub line: u64,
+}
+
+/// One stage on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageDelta {
+    /// Every kernel id of either side, largest change of time first.
+    pub rows: Vec<RowDelta>,
+    /// Every expected path.
+    pub paths: Vec<PathDelta>,
+    /// Busy nanoseconds of a step before.
+    pub busy_before_ns: f64,
+    /// Busy nanoseconds of a step after.
+    pub busy_after_ns: f64,
+}
+
+/// Compares one stage of a baseline with the same stage of a capture.
+pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDelta {
+    let mut rows: Vec<RowDelta> = baseline
+        .kernels
+        .iter()
+        .map(|row| {
+            let line = row.referenced.line();
+            both(&row.value, line, capture.rows.get(&row.value.kernel))
+        })
+        .collect();
+    for (kernel, row) in &capture.rows {
+        if !baseline.kernels.iter().any(|expected| &expected.value.kernel == kernel) {
+            rows.push(RowDelta {
+                kernel: kernel.clone(),
+                role: row.role,
+                change: Change::Came,
+                before: Measure::default(),
+                after: row.measure,
+                share_before: 0.0,
+                instances: row.instances,
+                line: 0,
+                name: row.name.clone(),
+            });
+        }
+    }
+    rows.sort_by(|a, b| {
+        b.price_ns().abs().total_cmp(&a.price_ns().abs()).then_with(|| a.kernel.cmp(&b.kernel))
+    });
+    let paths =
+        baseline.paths.iter().map(|path| path_delta(&path.value, path.referenced.line(), capture)).collect();
+    StageDelta { rows, paths, busy_before_ns: baseline.steps.busy_us * 1e3, busy_after_ns: capture.busy_ns }
+}
+
+fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> RowDelta {
+    let before = Measure {
+        launches: expected.launches,
+        ns: expected.us * 1e3,
+        each_ns: expected.each_us * 1e3,
+        each_mad_ns: expected.each_mad_us * 1e3,
+    };
+    let after = found.map(|row| row.measure).unwrap_or_default();
+    let change = match found {
+        None => Change::Gone,
+        Some(_) if is_same_count(before.launches, after.launches) => Change::Same,
+        Some(_) => Change::Count,
+    };
+    RowDelta {
+        kernel: expected.kernel.clone(),
+        role: expected.role,
+        change,
+        before,
+        after,
+        share_before: expected.share,
+        instances: found.map_or(0, |row| row.instances),
+        line,
+        name: found.map(|row| row.name.clone()).unwrap_or_default(),
+    }
+}
+
+/// Counts of a step are means over steps and ranks: a row that runs in some steps only, such as a
+/// sampling kernel, moves by a fraction of a launch with the steps that happened to be captured.
+fn is_same_count(before: f64, after: f64) -> bool {
+    let difference = (after - before).abs();
+    difference < 0.5 || difference <= before * 0.005
+}
+
+fn path_delta(expected: &ExpectedPath, line: u64, capture: &StageObservation) -> PathDelta {
+    PathDelta {
+        path: expected.path.clone(),
+        expect: expected.expect,
+        fused_before: expected.fused,
+        split_before: expected.split,
+        after: capture.paths.get(&expected.path).cloned(),
+        line,
+    }
+}

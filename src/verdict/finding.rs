@@ -1,0 +1,117 @@
+//! One judged fact.
+
+use serde::{Deserialize, Serialize};
+
+use super::code::Code;
+use crate::triage::Stage;
+
+/// What policy makes of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Listed, no more.
+    Allow,
+    /// Shown, and passes.
+    Warn,
+    /// Fails the gate.
+    Deny,
+}
+
+impl Level {
+    /// The stable text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// One judged fact, in the shape of the JSON contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its kind.
+    pub code: Code,
+    /// What policy makes of it.
+    pub level: Level,
+    /// The stage concerned; `null` when the whole capture is.
+    pub stage: Option<Stage>,
+    /// Kernel id, path id, file or the like.
+    pub subject: String,
+    /// One sentence with the numbers.
+    pub message: String,
+    /// The baseline's number, in `unit`.
+    pub before: Option<f64>,
+    /// The capture's number, in `unit`.
+    pub after: Option<f64>,
+    /// Such as `us/step` or `launches/step`; empty without numbers.
+    pub unit: String,
+    /// The facts behind it, a line each, worst first.
+    pub evidence: Vec<String>,
+    /// What changed around it and may explain it.
+    pub cause: Vec<String>,
+    /// What to do about it.
+    pub help: String,
+    /// The waiver that accepts it.
+    pub waived_by: Option<String>,
+    /// The baseline file.
+    pub file: Option<String>,
+    /// The row's line in that file.
+    pub line: Option<u64>,
+}
+
+impl Finding {
+    /// A finding without numbers, at the code's own level.
+    pub fn new(code: Code, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            level: code.default_level(),
+            stage: None,
+            subject: subject.into(),
+            message: message.into(),
+            before: None,
+            after: None,
+            unit: String::new(),
+            evidence: Vec::new(),
+            cause: Vec::new(),
+            help: String::new(),
+            waived_by: None,
+            file: None,
+            line: None,
+        }
+    }
+
+    /// The same about one stage.
+    pub fn in_stage(mut self, stage: Stage) -> Self {
+        self.stage = Some(stage);
+        self
+    }
+
+    /// The same with both numbers.
+    pub fn with_numbers(mut self, before: f64, after: f64, unit: &str) -> Self {
+        self.before = Some(before);
+        self.after = Some(after);
+        unit.clone_into(&mut self.unit);
+        self
+    }
+
+    /// The same with the baseline's row; line 0 means the file as a whole.
+    pub fn at(mut self, file: &str, line: u64) -> Self {
+        self.file = Some(file.to_owned());
+        self.line = (line > 0).then_some(line);
+        self
+    }
+
+    /// The same with the facts behind it.
+    pub fn with_evidence(mut self, evidence: Vec<String>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// The same with advice.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+}

@@ -1,0 +1,20 @@
+//! Stage 5, *is it acceptable*: from differences to findings, from findings to a verdict.
+//!
+//! Knows levels and thresholds; renders nothing beyond one-line messages.
+
+mod code;
+mod doubt;
+mod finding;
+mod judge;
+mod outcome;
+mod policy;
+mod report;
+mod structure;
+mod time;
+
+pub use code::{Code, Kind};
+pub use finding::{Finding, Level};
+pub use judge::{Judged, judge, unjudged};
+pub use outcome::{Outcome, exit_code};
+pub use policy::{Policy, Thresholds};
+pub use report::{BaselineRef, Case, CaseResult, CheckReport, LayerDiff, Price, ScenarioReport};

@@ -1,0 +1,75 @@
+//! Levels and thresholds: the taste of a team, and the numbers that were measured on real repeats.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::{Code, Kind};
+use super::finding::{Finding, Level};
+
+/// The numbers that decide, in percent unless named otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// Net price of structural changes, of the stage's busy time. Real repeats stay below 0.023 %.
+    pub structure_pct: f64,
+    /// The same price in standard deviations of the instances.
+    pub structure_sigmas: f64,
+    /// Share from which a row may not vanish without a successor.
+    pub vanished_pct: f64,
+    /// Change of a row's per-instance median without a band.
+    pub slower_pct: f64,
+    /// What that change must cost, of the stage's busy time.
+    pub slower_cost_pct: f64,
+    /// The same change in standard errors of its instances.
+    pub slower_sigmas: f64,
+    /// Fewest instances of such a row.
+    pub slower_instances: u64,
+    /// Common movement of all unchanged rows beyond which no time is judged.
+    pub drift_pct: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            structure_pct: 0.3,
+            structure_sigmas: 5.0,
+            vanished_pct: 2.0,
+            slower_pct: 25.0,
+            slower_cost_pct: 1.0,
+            slower_sigmas: 10.0,
+            slower_instances: 30,
+            drift_pct: 2.0,
+        }
+    }
+}
+
+/// What a team makes of findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Rows below this share of a stage are not shown in tables. They are still priced.
+    pub min_share: f64,
+    /// Levels that differ from the code's own.
+    pub levels: BTreeMap<Code, Level>,
+    /// What decides.
+    pub thresholds: Thresholds,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { min_share: 1.0, levels: BTreeMap::new(), thresholds: Thresholds::default() }
+    }
+}
+
+impl Policy {
+    /// Sets the finding's level to what the team wants. Improvements never deny.
+    pub fn apply(&self, finding: &mut Finding) {
+        if let Some(level) = self.levels.get(&finding.code) {
+            finding.level = match finding.code.kind() {
+                Kind::Improvement => (*level).min(Level::Warn),
+                Kind::Doubt | Kind::Regression => *level,
+            };
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Tier 1, *structure*: promised paths, and changed kernels with their price.
+
+use super::code::Code;
+use super::finding::Finding;
+use super::policy::Thresholds;
+use crate::baseline::{Change, Measure, PathDelta, RowDelta, StageDelta};
+use crate::common::text::{digits3, launches};
+use crate::triage::{PathState, Role, Stage};
+
+/// Half-width of a normal distribution in units of the median absolute deviation.
+const SIGMA_PER_MAD: f64 = 1.4826;
+
+/// What a stage's changed rows cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Total {
+    /// Added nanoseconds of a step, after minus before.
+    pub ns: f64,
+    /// Of the baseline's busy time, in percent.
+    pub pct: f64,
+    /// In standard deviations of the instances.
+    pub sigmas: f64,
+}
+
+/// Whether a row's launches changed, which is what structure means.
+pub fn is_structural(row: &RowDelta) -> bool {
+    match row.change {
+        Change::Same => false,
+        Change::Gone | Change::Came | Change::Count => true,
+    }
+}
+
+/// Adds up the changed rows of a stage.
+pub fn total(delta: &StageDelta) -> Total {
+    let changed = || delta.rows.iter().filter(|row| is_structural(row));
+    let ns: f64 = changed().map(RowDelta::price_ns).sum();
+    let variance: f64 = changed().map(|row| variance_of(row.before) + variance_of(row.after)).sum();
+    Total {
+        ns,
+        pct: if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 },
+        sigmas: if variance > 0.0 { ns / variance.sqrt() } else { f64::INFINITY.copysign(ns) },
+    }
+}
+
+fn variance_of(measure: Measure) -> f64 {
+    let sigma = measure.each_mad_ns * SIGMA_PER_MAD;
+    measure.launches * sigma * sigma
+}
+
+/// Findings about promised paths.
+pub fn paths(delta: &StageDelta, stage: Stage, file: &str) -> Vec<Finding> {
+    delta.paths.iter().filter_map(|path| path_finding(path, stage, file)).collect()
+}
+
+fn path_finding(path: &PathDelta, stage: Stage, file: &str) -> Option<Finding> {
+    // Only an active path is a promise; a split one is recorded so that its repair can be seen.
+    if path.expect != PathState::Active {
+        return None;
+    }
+    let (state, fused, split) = match &path.after {
+        Some(after) => (after.state, after.fused, after.split),
+        None => (PathState::Absent, 0, 0),
+    };
+    let code = match state {
+        PathState::Active | PathState::GateUnknown => return None,
+        PathState::Partial => Code::PathPartial,
+        PathState::Split | PathState::Absent => Code::PathMissing,
+    };
+    let name = path.after.as_ref().map_or(path.path.as_str(), |after| after.name.as_str());
+    let message = match state {
+        PathState::Absent => {
+            format!("{name} is expected {} times a step and did not run", path.fused_before)
+        }
+        PathState::Active | PathState::Partial | PathState::Split | PathState::GateUnknown => format!(
+            "{name} is expected {} times a step; it ran fused {fused} times and split into separate kernels {split} times",
+            path.fused_before
+        ),
+    };
+    let mut finding = Finding::new(code, &path.path, message)
+        .in_stage(stage)
+        .with_numbers(path.fused_before as f64, fused as f64, "fused/step")
+        .at(file, path.line);
+    if let Some(after) = &path.after {
+        let switches: Vec<String> = after
+            .flags_on
+            .iter()
+            .map(|flag| format!("`{flag}` switches it on"))
+            .chain(after.flags_off.iter().map(|flag| format!("`{flag}` switches it off")))
+            .collect();
+        let sources: Vec<String> =
+            after.source_paths.iter().map(|path| format!("its code: {path}")).collect();
+        finding.help = if switches.is_empty() {
+            "check what the kernels before and after it require: shape, dtype, version".to_owned()
+        } else {
+            format!("check the server's flags: {}", switches.join("; "))
+        };
+        finding.evidence = sources;
+    }
+    Some(finding)
+}
+
+/// A row of weight that is gone, with nothing in its role or of its count in its place.
+pub fn vanished(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Vec<Finding> {
+    delta
+        .rows
+        .iter()
+        .filter(|row| row.change == Change::Gone && row.share_before >= thresholds.vanished_pct)
+        // A copy that is gone is work saved, not work missing.
+        .filter(|row| row.role != Role::Memory)
+        .filter(|row| !delta.rows.iter().any(|other| succeeds(row, other)))
+        .map(|row| {
+            let message = format!(
+                "`{}` ({} a step, {} % of GPU time) is gone, and no kernel of its role or count took its place",
+                row.kernel,
+                launches(row.before.launches),
+                digits3(row.share_before)
+            );
+            Finding::new(Code::KernelVanished, &row.kernel, message)
+                .in_stage(stage)
+                .with_numbers(row.before.launches, 0.0, "launches/step")
+                .at(file, row.line)
+                .with_help("check that the server still does this work; a shorter step may be a broken one")
+        })
+        .collect()
+}
+
+fn succeeds(gone: &RowDelta, other: &RowDelta) -> bool {
+    let more = other.after.launches - other.before.launches;
+    let is_more = is_structural(other) && more > 0.0;
+    let same_count = (more - gone.before.launches).abs() <= gone.before.launches * 0.02;
+    is_more && (other.role == gone.role || same_count)
+}
+
+/// The finding about all changed rows of a stage together; `None` when nothing changed.
+pub fn priced(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Option<Finding> {
+    let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
+    let first = changed.first()?;
+    let total = total(delta);
+    let code = if total.pct >= thresholds.structure_pct && total.sigmas >= thresholds.structure_sigmas {
+        Code::StructureCostlier
+    } else if total.pct <= -thresholds.structure_pct {
+        Code::StructureCheaper
+    } else {
+        Code::KernelReplaced
+    };
+    let gone = changed.iter().find(|row| row.change == Change::Gone);
+    let came = gone.and_then(|gone| {
+        changed
+            .iter()
+            .filter(|row| row.change == Change::Came && succeeds(gone, row))
+            // The same role before the same count, then the larger one.
+            .min_by_key(|row| (row.role != gone.role, std::cmp::Reverse(row.after.ns as i64)))
+    });
+    let what = match (gone, came) {
+        (Some(gone), Some(came)) => {
+            format!("{} is gone, {} came in its place", side(gone, gone.before), side(came, came.after))
+        }
+        (Some(gone), None) => format!("{} is gone", side(gone, gone.before)),
+        (None, _) => first_change(first),
+    };
+    let others = changed.len().saturating_sub(1 + usize::from(gone.is_some() && came.is_some()));
+    let others = if others == 0 {
+        String::new()
+    } else {
+        format!(", and {} more changed", crate::common::text::count(others as u64, "kernel"))
+    };
+    let message =
+        format!("{what}{others}: {} a step, {} of GPU time", signed_time(total.ns), signed_pct(total.pct));
+    let subject = gone.unwrap_or(first);
+    let help = match code {
+        Code::StructureCostlier => {
+            "find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew"
+        }
+        Code::StructureCheaper => "record the baseline anew to keep the gain",
+        _ => "record the baseline anew if the change is wanted",
+    };
+    let mut finding = Finding::new(code, &subject.kernel, message)
+        .in_stage(stage)
+        .with_numbers(
+            changed.iter().map(|row| row.before.ns).sum::<f64>() / 1e3,
+            changed.iter().map(|row| row.after.ns).sum::<f64>() / 1e3,
+            "us/step",
+        )
+        .at(file, subject.line)
+        .with_evidence(changed.iter().map(|row| evidence(row)).collect())
+        .with_help(help);
+    finding.before = finding.before.map(tenth);
+    finding.after = finding.after.map(tenth);
+    Some(finding)
+}
+
+fn tenth(us: f64) -> f64 {
+    (us * 10.0).round() / 10.0
+}
+
+fn side(row: &RowDelta, measure: Measure) -> String {
+    format!("`{}` ({} a step, {})", row.kernel, launches(measure.launches), time(measure.ns))
+}
+
+fn first_change(row: &RowDelta) -> String {
+    match row.change {
+        Change::Gone => format!("{} is gone", side(row, row.before)),
+        Change::Came => format!("{} came", side(row, row.after)),
+        Change::Count | Change::Same => format!(
+            "`{}` runs {} times a step instead of {}",
+            row.kernel,
+            launches(row.after.launches),
+            launches(row.before.launches)
+        ),
+    }
+}
+
+fn evidence(row: &RowDelta) -> String {
+    let word = match row.change {
+        Change::Gone => "gone",
+        Change::Came => "came",
+        Change::Count => "count",
+        Change::Same => "same",
+    };
+    format!(
+        "{word}: `{}` ({}), {} → {} a step, {} → {}",
+        row.kernel,
+        row.role.as_str(),
+        launches(row.before.launches),
+        launches(row.after.launches),
+        time(row.before.ns),
+        time(row.after.ns)
+    )
+}
+
+/// A time with the unit that suits its size.
+pub fn time(ns: f64) -> String {
+    if ns.abs() >= 999_500.0 {
+        format!("{} ms", digits3(ns / 1e6))
+    } else {
+        format!("{} µs", digits3(ns / 1e3))
+    }
+}
+
+/// A difference of times, sign kept.
+pub fn signed_time(ns: f64) -> String {
+    if ns >= 0.0 { format!("+{}", time(ns)) } else { format!("−{}", time(-ns)) }
+}
+
+/// A percentage with its sign, two significant digits below ten.
+pub fn signed_pct(pct: f64) -> String {
+    let sign = if pct >= 0.0 { "+" } else { "−" };
+    let size = pct.abs();
+    let text = if size < 0.095 { format!("{size:.2}") } else { format!("{size:.1}") };
+    format!("{sign}{text} %")
+}
