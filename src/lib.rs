@@ -5,3 +5,6 @@ pub mod source;
 pub mod trace;
 pub mod triage;
 pub mod verdict;
+pub mod config;
+pub mod publish;
+pub mod run;

@@ -13,6 +13,7 @@ mod structure;
 mod time;
 
 pub use code::{Code, Kind};
+pub use doubt::about_capture as doubts_about_capture;
 pub use finding::{Finding, Level};
 pub use judge::{Judged, judge, unjudged};
 pub use outcome::{Outcome, exit_code};

@@ -1,0 +1,139 @@
+//! The configuration as a person writes it. Strict: an unknown key is an error with its place.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::common::yaml::{self, Spanned, YamlError};
+use crate::verdict::{Code, Level, Policy};
+
+/// The schema number that this version reads.
+const SCHEMA: u32 = 1;
+
+/// `profgate.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Version of the format.
+    pub schema: Spanned<u32>,
+    /// What is gated, by name.
+    pub scenarios: BTreeMap<String, ConfigScenario>,
+    /// Levels and thresholds.
+    #[serde(default)]
+    pub policy: ConfigPolicy,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfigScenario {
+    /// Trace file or directory, relative to the configuration.
+    pub input: Inputs,
+    /// Baseline file, relative to the configuration.
+    pub baseline: PathBuf,
+}
+
+/// One path, or a list of them.
+#[derive(Debug, Clone)]
+pub struct Inputs(pub Vec<PathBuf>);
+
+impl<'de> Deserialize<'de> for Inputs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> serde::de::Visitor<'de> for OneOrMany {
+            type Value = Inputs;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a path or a list of paths")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Inputs, E> {
+                Ok(Inputs(vec![PathBuf::from(text)]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Inputs, A::Error> {
+                let mut paths = Vec::new();
+                while let Some(path) = seq.next_element()? {
+                    paths.push(path);
+                }
+                Ok(Inputs(paths))
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// What the team makes of findings.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfigPolicy {
+    /// Rows below this share of a stage, in percent, are not shown in tables.
+    pub min_share: Option<Spanned<f64>>,
+    /// Levels by finding code.
+    #[serde(default)]
+    pub levels: BTreeMap<Code, Level>,
+}
+
+impl Config {
+    /// The policy with the defaults filled in.
+    pub fn policy(&self) -> Policy {
+        let mut policy = Policy { levels: self.policy.levels.clone(), ..Policy::default() };
+        if let Some(min_share) = &self.policy.min_share {
+            policy.min_share = min_share.value;
+        }
+        policy
+    }
+}
+
+/// Reads a configuration. `path` labels errors; nothing is opened here.
+pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
+    let config: Config = yaml::from_str(text, path)?;
+    if config.schema.value != SCHEMA {
+        let message = format!("schema {} is not known to this version", config.schema.value);
+        return Err(YamlError::at(path, &config.schema, message).with_help("this version reads `schema: 1`"));
+    }
+    if let Some(share) = &config.policy.min_share
+        && !(0.0..=100.0).contains(&share.value)
+    {
+        let message = format!("`min-share` is {}, which is no percentage", share.value);
+        return Err(YamlError::at(path, share, message).with_help("give a number from 0 to 100"));
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "schema: 1\nscenarios:\n  a: { input: t/, baseline: b.yaml }\n";
+
+    fn error(text: &str) -> YamlError {
+        parse(text, Path::new("profgate.yaml")).unwrap_err()
+    }
+
+    #[test]
+    fn a_small_file_is_enough() {
+        let config = parse(GOOD, Path::new("profgate.yaml")).unwrap();
+        assert_eq!(config.scenarios["a"].baseline, Path::new("b.yaml"));
+        assert_eq!(config.policy().min_share, 1.0);
+    }
+
+    #[test]
+    fn typos_name_the_place_and_the_key_meant() {
+        let typo = error("schema: 1\nscenarios:\n  a: { input: t/, bseline: b.yaml }\n");
+        assert_eq!(typo.place(), "profgate.yaml:3:19");
+        assert_eq!(typo.help.as_deref(), Some("did you mean `baseline`?"));
+        let typo = error(&format!("{GOOD}policy:\n  levels: {{ kernel-slowr: warn }}\n"));
+        assert_eq!(typo.place(), "profgate.yaml:5:13");
+        assert_eq!(typo.help.as_deref(), Some("did you mean `kernel-slower`?"));
+        let typo = error(&format!("{GOOD}policy:\n  levels: {{ kernel-slower: wran }}\n"));
+        assert_eq!(typo.place(), "profgate.yaml:5:28");
+        assert_eq!(typo.help.as_deref(), Some("did you mean `warn`?"));
+    }
+
+    #[test]
+    fn shares_outside_a_hundred_are_refused() {
+        for share in ["-1", "101", ".nan", ".inf"] {
+            let wrong = error(&format!("{GOOD}policy: {{ min-share: {share} }}\n"));
+            assert_eq!(wrong.line, 4, "{share}");
+        }
+    }
+}

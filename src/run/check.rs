@@ -1,0 +1,205 @@
+//! The gate: each scenario read, compared, judged; one report for all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::capture::{CaptureError, LoadOptions, load};
+use super::record::record;
+use crate::baseline::{self, observe};
+use crate::common::yaml::YamlError;
+use crate::source::SourceError;
+use crate::triage::{Classifier, SCHEMA, Tool};
+use crate::verdict::{
+    BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code, judge,
+    unjudged,
+};
+
+/// One scenario, its paths resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// Where the capture lies.
+    pub inputs: Vec<PathBuf>,
+    /// Where the baseline lies.
+    pub baseline: PathBuf,
+}
+
+/// What to make of a scenario that has no baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMissingBaseline {
+    /// Exit 4.
+    Fail,
+    /// Say so and pass.
+    Warn,
+    /// Write one from this capture and pass.
+    Seed,
+}
+
+/// What to make of a capture that cannot be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInconclusive {
+    /// Exit 3.
+    Fail,
+    /// Say so and exit 0.
+    Warn,
+}
+
+/// How the gate is run.
+pub struct CheckOptions<'a> {
+    /// Levels and thresholds.
+    pub policy: Policy,
+    /// Without a baseline.
+    pub on_missing_baseline: OnMissingBaseline,
+    /// Without a verdict.
+    pub on_inconclusive: OnInconclusive,
+    /// Never a non-zero exit for a verdict.
+    pub exit_zero: bool,
+    /// How captures are read.
+    pub load: LoadOptions<'a>,
+}
+
+/// A run that ended before any verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A baseline that cannot be read as one.
+    #[error(transparent)]
+    Baseline(#[from] YamlError),
+    /// A baseline file that is there and cannot be opened or written.
+    #[error("cannot use {path}: {reason}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Judges every scenario in order.
+pub fn check(
+    scenarios: &[Scenario],
+    classifier: &Classifier,
+    options: &CheckOptions<'_>,
+) -> Result<CheckReport, CheckError> {
+    // A broken baseline shall be known before minutes go into reading traces.
+    let mut baselines = Vec::new();
+    for scenario in scenarios {
+        baselines.push(read_baseline(&scenario.baseline)?);
+    }
+    let mut reports = Vec::new();
+    for (scenario, baseline) in scenarios.iter().zip(baselines) {
+        reports.push(one(scenario, baseline, classifier, options)?);
+    }
+    let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Outcome::Pass);
+    let has_failed_capture = reports
+        .iter()
+        .flat_map(|report| &report.findings)
+        .any(|finding| finding.code == Code::CaptureFailed && finding.level == Level::Deny);
+    let exit_code = match (verdict, options.on_inconclusive) {
+        _ if options.exit_zero => 0,
+        (Outcome::Inconclusive, OnInconclusive::Warn) if !has_failed_capture => 0,
+        _ => exit_code(verdict, has_failed_capture),
+    };
+    Ok(CheckReport {
+        schema: SCHEMA,
+        tool: Tool::default(),
+        verdict,
+        exit_code,
+        policy: options.policy.clone(),
+        scenarios: reports,
+    })
+}
+
+struct BaselineFile {
+    baseline: baseline::Baseline,
+    sha256: String,
+}
+
+fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
+    };
+    let text = String::from_utf8(bytes).map_err(|_| CheckError::Io {
+        path: path.to_owned(),
+        reason: "it is not UTF-8 text".to_owned(),
+    })?;
+    let digest = Sha256::digest(text.as_bytes());
+    let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))
+}
+
+fn one(
+    scenario: &Scenario,
+    baseline: Option<BaselineFile>,
+    classifier: &Classifier,
+    options: &CheckOptions<'_>,
+) -> Result<ScenarioReport, CheckError> {
+    let path = scenario.baseline.display().to_string();
+    let reference = BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
+    let capture = match load(&scenario.inputs, classifier, &options.load) {
+        Ok(capture) => capture,
+        Err(error) => {
+            let subject =
+                Judged { scenario: &scenario.name, baseline: reference, ranks: &[], notes: Vec::new() };
+            return Ok(unjudged(subject, capture_finding(&error, scenario), &options.policy));
+        }
+    };
+    let subject = |notes: Vec<String>| Judged {
+        scenario: &scenario.name,
+        baseline: reference.clone(),
+        ranks: &capture.ranks,
+        notes,
+    };
+    let notes = capture.notes.clone();
+    if let Some(file) = baseline {
+        let observation = observe(&capture.ranks);
+        return Ok(judge(subject(notes), &file.baseline, &observation, &options.policy));
+    }
+    if options.on_missing_baseline == OnMissingBaseline::Seed {
+        return match record(&capture, None) {
+            Ok(text) => {
+                let io = |error: std::io::Error| CheckError::Io {
+                    path: scenario.baseline.clone(),
+                    reason: error.to_string(),
+                };
+                crate::publish::files::write(&scenario.baseline, text.as_bytes()).map_err(io)?;
+                let mut notes = notes;
+                notes.push(format!("wrote {path} from this capture; review and commit it"));
+                let baseline = baseline::parse(&text, &scenario.baseline)?;
+                Ok(judge(subject(notes), &baseline, &observe(&capture.ranks), &options.policy))
+            }
+            Err(doubts) => {
+                let first = doubts.into_iter().next();
+                let finding = first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
+                Ok(unjudged(subject(notes), finding, &options.policy))
+            }
+        };
+    }
+    let mut finding = Finding::new(Code::BaselineMissing, &path, format!("there is no baseline at {path}"))
+        .at(&path, 0)
+        .with_help(format!(
+            "record one: profgate baseline record {} -o {path}",
+            scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ")
+        ));
+    if options.on_missing_baseline == OnMissingBaseline::Warn {
+        finding.level = Level::Warn;
+    }
+    Ok(unjudged(subject(notes), finding, &options.policy))
+}
+
+fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {
+    let code = match error {
+        CaptureError::Source(source) if source.is_io() => Code::CaptureFailed,
+        CaptureError::Source(SourceError::NoTrace { .. }) => Code::CaptureEmpty,
+        CaptureError::Source(_)
+        | CaptureError::Trace { .. }
+        | CaptureError::Ambiguous(_)
+        | CaptureError::NoSuchRank { .. } => Code::CaptureUnreadable,
+    };
+    let subject = scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
+    Finding::new(code, subject, error.to_string()).with_help(error.help())
+}
