@@ -1,0 +1,24 @@
+# List the recipes.
+default:
+    @just --list
+
+# Everything that CI checks.
+check:
+    .ci/run
+
+# The tests alone.
+test:
+    cargo test --locked
+
+# Accept changed snapshots; look at `git diff` before you commit them.
+bless:
+    INSTA_UPDATE=always cargo test --locked
+
+# A red verdict of the built-in pair of captures.
+demo:
+    cargo run --locked --release -- demo
+
+# Fuzz one target for a minute: read_trace, load_baseline or load_config.
+fuzz TARGET SECONDS="60":
+    mkdir -p fuzz/corpus/{{ TARGET }}
+    cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
