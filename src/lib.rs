@@ -1,10 +1,12 @@
 //! profgate: fails the build when a fused or overlapped GPU path has switched itself off.
 pub mod baseline;
+pub mod cli;
 pub mod common;
+pub mod config;
+pub mod publish;
+pub mod report;
+pub mod run;
 pub mod source;
 pub mod trace;
 pub mod triage;
 pub mod verdict;
-pub mod config;
-pub mod publish;
-pub mod run;

@@ -1,3 +1,7 @@
 //! The `profgate` command. Everything it does lives in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    profgate::cli::main()
+}

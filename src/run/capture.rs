@@ -63,7 +63,9 @@ impl CaptureError {
         match self {
             Self::Source(error) => error.help(),
             Self::Trace { .. } => "name a file that torch.profiler exported, or the directory that holds it",
-            Self::Ambiguous(_) => "name one capture: a single file, or a directory with one file a rank and stage",
+            Self::Ambiguous(_) => {
+                "name one capture: a single file, or a directory with one file a rank and stage"
+            }
             Self::NoSuchRank { .. } => "name a rank that the capture has",
         }
     }
@@ -78,7 +80,11 @@ struct ReadFile {
 }
 
 /// Reads every trace of the inputs and triages each rank.
-pub fn load(inputs: &[PathBuf], classifier: &Classifier, options: &LoadOptions<'_>) -> Result<Capture, CaptureError> {
+pub fn load(
+    inputs: &[PathBuf],
+    classifier: &Classifier,
+    options: &LoadOptions<'_>,
+) -> Result<Capture, CaptureError> {
     let mut candidates = Vec::new();
     let mut notes = Vec::new();
     let mut server_args = None;
@@ -119,9 +125,8 @@ pub fn load(inputs: &[PathBuf], classifier: &Classifier, options: &LoadOptions<'
                 sha256: &file.sha256,
             })
             .collect();
-        ranks.push(
-            triage::triage(&inputs, classifier, server_args.clone()).map_err(CaptureError::Ambiguous)?,
-        );
+        ranks
+            .push(triage::triage(&inputs, classifier, server_args.clone()).map_err(CaptureError::Ambiguous)?);
     }
     Ok(Capture { ranks, notes })
 }
@@ -168,7 +173,9 @@ fn read_all(
         match result {
             Ok(file) => files.push(file),
             // A directory may hold other JSON; a file that the user named may not be something else.
-            Err(CaptureError::Trace { path, error: error @ TraceError::Foreign(_) }) if !candidate.is_named => {
+            Err(CaptureError::Trace { path, error: error @ TraceError::Foreign(_) })
+                if !candidate.is_named =>
+            {
                 notes.push(format!("left out {path}: {error}"));
                 refused = Some(CaptureError::Trace { path, error });
             }
@@ -190,8 +197,12 @@ fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureEr
         (error, _) => Err(CaptureError::Trace { path: label.clone(), error }),
     })?;
     match opened.defect {
-        Some(Defect::CutOff) => trace.health.count(HealthCode::CutOff, || "the gzip data end early".to_owned()),
-        Some(Defect::Damaged) => trace.health.count(HealthCode::Damaged, || "the gzip data are damaged".to_owned()),
+        Some(Defect::CutOff) => {
+            trace.health.count(HealthCode::CutOff, || "the gzip data end early".to_owned())
+        }
+        Some(Defect::Damaged) => {
+            trace.health.count(HealthCode::Damaged, || "the gzip data are damaged".to_owned())
+        }
         Some(Defect::TrailingData) => {
             trace.health.count(HealthCode::TrailingData, || "bytes follow the gzip data".to_owned());
         }

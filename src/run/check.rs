@@ -12,8 +12,8 @@ use crate::common::yaml::YamlError;
 use crate::source::SourceError;
 use crate::triage::{Classifier, SCHEMA, Tool};
 use crate::verdict::{
-    BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code, judge,
-    unjudged,
+    BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code,
+    judge, unjudged,
 };
 
 /// One scenario, its paths resolved.
@@ -123,10 +123,8 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
-    let text = String::from_utf8(bytes).map_err(|_| CheckError::Io {
-        path: path.to_owned(),
-        reason: "it is not UTF-8 text".to_owned(),
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CheckError::Io { path: path.to_owned(), reason: "it is not UTF-8 text".to_owned() })?;
     let digest = Sha256::digest(text.as_bytes());
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))
@@ -139,7 +137,8 @@ fn one(
     options: &CheckOptions<'_>,
 ) -> Result<ScenarioReport, CheckError> {
     let path = scenario.baseline.display().to_string();
-    let reference = BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
+    let reference =
+        BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
     let capture = match load(&scenario.inputs, classifier, &options.load) {
         Ok(capture) => capture,
         Err(error) => {
@@ -174,7 +173,8 @@ fn one(
             }
             Err(doubts) => {
                 let first = doubts.into_iter().next();
-                let finding = first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
+                let finding =
+                    first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
                 Ok(unjudged(subject(notes), finding, &options.policy))
             }
         };
@@ -200,6 +200,7 @@ fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {
         | CaptureError::Ambiguous(_)
         | CaptureError::NoSuchRank { .. } => Code::CaptureUnreadable,
     };
-    let subject = scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
+    let subject =
+        scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
     Finding::new(code, subject, error.to_string()).with_help(error.help())
 }

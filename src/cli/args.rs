@@ -1,0 +1,246 @@
+//! What can be typed. No input or output happens here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit codes, the same for every command.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  pass (warnings and waived findings included)
+  1  the gate failed
+  2  usage, configuration or baseline error
+  3  inconclusive: unreadable, cut off, without kernels, or not comparable
+  4  no baseline for this scenario
+  5  capture or I/O failure, a missing path included";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "profgate",
+    version,
+    about = "Fails the build when an LLM server's fused or overlapped GPU path has switched itself off",
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto, value_name = "WHEN")]
+    pub color: ColorWhen,
+    /// Print only the verdict line and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print every choice made on the way
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Files read at once; the output does not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Most bytes of one file after inflating
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = 4 << 30, hide_short_help = true)]
+    pub max_inflated: u64,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn one capture into three tables: kernels, overlap opportunities, fusion patterns
+    Triage(TriageArgs),
+    /// Judge captures against their baselines, write every report, set the exit code
+    Check(CheckArgs),
+    /// Write baselines from captures
+    Baseline(BaselineArgs),
+}
+
+/// `profgate triage`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate triage traces/1782799835-TP-0-DECODE.trace.json.gz
+  profgate triage traces/ --rank 3 --min-share 0.5
+  profgate triage traces/ --format json > triage.json
+  zcat trace.json.gz | profgate triage -")]
+pub struct TriageArgs {
+    /// Trace file, directory of one capture, or `-` for standard input
+    #[arg(required_unless_present = "input", value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// The same as INPUT
+    #[arg(long = "input", value_name = "PATH", conflicts_with = "inputs")]
+    pub input: Vec<PathBuf>,
+    /// The rank to speak for
+    #[arg(long, value_name = "N")]
+    pub rank: Option<u32>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = TriageFormat::Text)]
+    pub format: TriageFormat,
+    /// Leave rows below this share of GPU time, in percent, out of the tables (JSON keeps all)
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
+    pub min_share: f64,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How to print a triage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TriageFormat {
+    /// Tables for a terminal.
+    Text,
+    /// Tables for a pull request.
+    Markdown,
+    /// Everything, for machines.
+    Json,
+}
+
+/// `profgate check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate check                                   every scenario of ./profgate.yaml
+  profgate check qwen3-30b-decode                  one of them
+  profgate check --input qwen3-30b-decode=traces/  with traces that another job made
+  profgate check --baseline b.yaml traces/         without a configuration
+
+report.json, junit.xml and comment.md are written before a non-zero exit.")]
+pub struct CheckArgs {
+    /// Scenarios of the configuration; with --baseline, the traces themselves
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// The configuration [default: profgate.yaml]
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub config: Option<PathBuf>,
+    /// Judge against this baseline, without a configuration
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Traces to judge; names the scenario where the configuration has several
+    #[arg(long = "input", value_name = "[SCENARIO=]PATH")]
+    pub inputs: Vec<String>,
+    /// Where report.json, junit.xml and comment.md go
+    #[arg(long, value_name = "DIR", default_value = "profgate-report")]
+    pub report_dir: PathBuf,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Also write annotations, step summary and outputs for GitHub Actions
+    #[arg(long)]
+    pub github: bool,
+    /// Exit 0 whatever the verdict
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// What an inconclusive verdict does
+    #[arg(long, value_enum, default_value_t = InconclusiveArg::Fail, value_name = "WHAT")]
+    pub on_inconclusive: InconclusiveArg,
+    /// What a missing baseline does; `seed` writes one from this capture
+    #[arg(long, value_enum, default_value_t = MissingArg::Fail, value_name = "WHAT")]
+    pub on_missing_baseline: MissingArg,
+    /// Leave rows below this share of GPU time, in percent, out of the tables
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub min_share: Option<f64>,
+}
+
+/// What to print of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For a terminal.
+    Text,
+    /// The comment.
+    Markdown,
+    /// report.json.
+    Json,
+}
+
+/// What an inconclusive verdict does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InconclusiveArg {
+    /// Exit 3.
+    Fail,
+    /// Say so and exit 0.
+    Warn,
+}
+
+/// What a missing baseline does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MissingArg {
+    /// Exit 4.
+    Fail,
+    /// Say so and exit 0.
+    Warn,
+    /// Write one and exit 0.
+    Seed,
+}
+
+/// `profgate baseline`.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// What to do with baselines.
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What to do with baselines.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write a baseline from one capture
+    Record(RecordArgs),
+}
+
+/// `profgate baseline record`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate baseline record traces/ -o baselines/qwen3-30b-decode.b300.yaml
+  profgate baseline record traces/ --commit \"$(git rev-parse --short HEAD)\"")]
+pub struct RecordArgs {
+    /// Trace files, or the directory of one capture
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Where to write; standard output when not given
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The server's commit, to note in the file
+    #[arg(long, value_name = "REV")]
+    pub commit: Option<String>,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
+        _ => Err("a number from 0 to 100 is needed".to_owned()),
+    }
+}
+
+/// The command line's definition, for documentation and tests.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,186 @@
+//! `profgate check`: the gate.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{CheckArgs, CheckFormat, InconclusiveArg, MissingArg};
+use super::context::Context;
+use super::error::CliError;
+use crate::common::text::nearest;
+use crate::config::{self, Config};
+use crate::publish::{files::ReportSet, github};
+use crate::report;
+use crate::run::check::{CheckOptions, OnInconclusive, OnMissingBaseline, Scenario, check};
+use crate::verdict::{CheckReport, Policy};
+
+/// The scenario's name where no configuration gives one.
+const UNNAMED: &str = "capture";
+
+/// Judges, writes every report, prints, and says how the process ends.
+pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
+    let (scenarios, mut policy) = resolve(args)?;
+    if let Some(min_share) = args.min_share {
+        policy.min_share = min_share;
+    }
+    let reports = ReportSet { dir: args.report_dir.clone() };
+    reports.prepare().map_err(|error| CliError::write(&args.report_dir, &error))?;
+    let classifier = context.classifier()?;
+    let progress = |done, all| context.progress(done, all);
+    let options = CheckOptions {
+        policy,
+        on_missing_baseline: match args.on_missing_baseline {
+            MissingArg::Fail => OnMissingBaseline::Fail,
+            MissingArg::Warn => OnMissingBaseline::Warn,
+            MissingArg::Seed => OnMissingBaseline::Seed,
+        },
+        on_inconclusive: match args.on_inconclusive {
+            InconclusiveArg::Fail => OnInconclusive::Fail,
+            InconclusiveArg::Warn => OnInconclusive::Warn,
+        },
+        exit_zero: args.exit_zero,
+        load: context.load_options(None, &progress),
+    };
+    let report = check(&scenarios, &classifier, &options)?;
+    reports.write_all(&report).map_err(|error| CliError::write(&args.report_dir, &error))?;
+    if args.github {
+        publish_to_github(&report, &reports, context)?;
+    }
+    context.print(&render(&report, args, context))?;
+    Ok(report.exit_code)
+}
+
+fn render(report: &CheckReport, args: &CheckArgs, context: &Context) -> String {
+    match args.format {
+        CheckFormat::Json => report::json::check(report),
+        CheckFormat::Markdown => report::markdown::comment(report),
+        CheckFormat::Text if context.quiet => report::text::check_line(report),
+        CheckFormat::Text => report::text::check(report, context.width, context.color),
+    }
+}
+
+fn publish_to_github(report: &CheckReport, reports: &ReportSet, context: &Context) -> Result<(), CliError> {
+    for line in report::github::annotations(report) {
+        context.print(&format!("{line}\n"))?;
+    }
+    let environment = github::Environment::from_process();
+    github::publish(report, reports, &environment)
+        .map_err(|error| CliError::write(Path::new("the files that GitHub Actions names"), &error))
+}
+
+/// What the arguments and the configuration mean together.
+fn resolve(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+    match &args.baseline {
+        Some(baseline) => Ok((vec![without_config(args, baseline)?], Policy::default())),
+        None => with_config(args),
+    }
+}
+
+fn without_config(args: &CheckArgs, baseline: &Path) -> Result<Scenario, CliError> {
+    let mut name = UNNAMED.to_owned();
+    let mut inputs: Vec<PathBuf> = args.scenarios.iter().map(PathBuf::from).collect();
+    for input in &args.inputs {
+        // A path may hold an equals sign; the part before it is a name only where no such file exists.
+        match input.split_once('=') {
+            Some((before, path)) if is_name(before) && !Path::new(input).exists() => {
+                before.clone_into(&mut name);
+                inputs.push(PathBuf::from(path));
+            }
+            _ => inputs.push(PathBuf::from(input)),
+        }
+    }
+    if inputs.is_empty() {
+        return Err(CliError::usage(
+            "no traces to judge",
+            "--baseline was given without an input",
+            "name them: profgate check --baseline FILE TRACES",
+        ));
+    }
+    Ok(Scenario { name, inputs, baseline: baseline.to_owned() })
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+    let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
+    let text = std::fs::read_to_string(&path).map_err(|error| CliError {
+        what: "cannot read the configuration".to_owned(),
+        place: format!("{}: {error}", path.display()),
+        help: "name one with --config, or judge without: profgate check --baseline FILE TRACES".to_owned(),
+        exit: 2,
+    })?;
+    let config = config::parse(&text, &path).map_err(|error| CliError::yaml("configuration", &error))?;
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let wanted = chosen(&config, &args.scenarios, &path)?;
+    let mut scenarios: Vec<Scenario> = wanted
+        .into_iter()
+        .filter_map(|name| {
+            let scenario = config.scenarios.get(&name)?;
+            Some(Scenario {
+                inputs: scenario.input.0.iter().map(|input| base.join(input)).collect(),
+                baseline: base.join(&scenario.baseline),
+                name,
+            })
+        })
+        .collect();
+    override_inputs(&mut scenarios, &args.inputs)?;
+    Ok((scenarios, config.policy()))
+}
+
+fn chosen(config: &Config, wanted: &[String], path: &Path) -> Result<Vec<String>, CliError> {
+    if config.scenarios.is_empty() {
+        return Err(CliError::usage(
+            "there is no scenario to check",
+            format!("{}: `scenarios` is empty", path.display()),
+            "add one with its `input` and `baseline`",
+        ));
+    }
+    if wanted.is_empty() {
+        return Ok(config.scenarios.keys().cloned().collect());
+    }
+    for name in wanted {
+        if !config.scenarios.contains_key(name) {
+            return Err(unknown_scenario(name, config.scenarios.keys().map(String::as_str)));
+        }
+    }
+    Ok(wanted.to_vec())
+}
+
+fn unknown_scenario<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> CliError {
+    let help = match nearest(name, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known scenarios: {}", known.collect::<Vec<_>>().join(", ")),
+    };
+    CliError::usage("unknown scenario", name, help)
+}
+
+/// `--input` replaces a scenario's input; several for one scenario add up.
+fn override_inputs(scenarios: &mut [Scenario], inputs: &[String]) -> Result<(), CliError> {
+    let mut replaced: Vec<String> = Vec::new();
+    let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+    for input in inputs {
+        let (name, path) = match input.split_once('=') {
+            Some((name, path)) if names.iter().any(|known| known == name) => (name.to_owned(), path),
+            Some((name, _)) if is_name(name) && !Path::new(input).exists() => {
+                return Err(unknown_scenario(name, names.iter().map(String::as_str)));
+            }
+            _ => match names.as_slice() {
+                [only] => (only.clone(), input.as_str()),
+                _ => {
+                    return Err(CliError::usage(
+                        "which scenario is this input for?",
+                        input.clone(),
+                        format!("write --input SCENARIO={input}"),
+                    ));
+                }
+            },
+        };
+        let Some(scenario) = scenarios.iter_mut().find(|scenario| scenario.name == name) else { continue };
+        if !replaced.contains(&name) {
+            scenario.inputs.clear();
+            replaced.push(name);
+        }
+        scenario.inputs.push(PathBuf::from(path));
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The process around a command: its streams, its width and colours, its progress, its end.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
+use super::error::CliError;
+use super::{check, record, triage};
+use crate::common::text::printable;
+use crate::run::LoadOptions;
+use crate::source::Limits;
+use crate::triage::Classifier;
+
+/// Parses the command line, runs the command and says how the process ends.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that went away is no reason to complain about it.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let context = Context::new(&cli.global);
+    match dispatch(&cli.command, &context) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            context.complain(&error);
+            ExitCode::from(error.exit)
+        }
+    }
+}
+
+fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
+    match command {
+        Command::Triage(args) => triage::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Baseline(args) => match &args.command {
+            BaselineCommand::Record(args) => record::run(args, context),
+        },
+    }
+}
+
+/// What commands need to know of the process.
+pub struct Context {
+    /// Whether standard output takes colour.
+    pub color: bool,
+    /// Columns of the terminal, or what fits everywhere.
+    pub width: usize,
+    /// Only the verdict and errors.
+    pub quiet: bool,
+    /// Every choice too.
+    pub verbose: bool,
+    /// Files read at once.
+    pub threads: usize,
+    /// Limits on what is read.
+    pub limits: Limits,
+    shows_progress: bool,
+}
+
+impl Context {
+    fn new(global: &Global) -> Self {
+        let color = match global.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+        };
+        let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            color,
+            width: width.clamp(60, 200),
+            quiet: global.quiet,
+            verbose: global.verbose,
+            threads: global.threads.map_or(cores, usize::from),
+            limits: Limits { inflated: global.max_inflated, ..Limits::default() },
+            shows_progress: io::stderr().is_terminal() && !global.quiet,
+        }
+    }
+
+    /// Prints text for the user on standard output; a closed pipe is no error.
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::write(Path::new("standard output"), &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Tells the user something beside the result.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            // Nothing can be done about a standard error that is gone.
+            let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
+        }
+    }
+
+    fn complain(&self, error: &CliError) {
+        let _ = writeln!(io::stderr().lock(), "{error}");
+    }
+
+    /// Shows how far reading is, on a terminal only.
+    pub fn progress(&self, done: usize, all: usize) {
+        if self.shows_progress && all > 1 {
+            let mut err = io::stderr().lock();
+            let _ = if done == all {
+                write!(err, "\r\u{1b}[K")
+            } else {
+                write!(err, "\r\u{1b}[Kreading traces {done}/{all}")
+            };
+            let _ = err.flush();
+        }
+    }
+
+    /// The options for reading a capture.
+    pub fn load_options<'a>(
+        &self,
+        rank: Option<u32>,
+        progress: &'a (dyn Fn(usize, usize) + Sync),
+    ) -> LoadOptions<'a> {
+        LoadOptions { threads: self.threads, rank, limits: self.limits, progress }
+    }
+
+    /// The built-in classifier.
+    pub fn classifier(&self) -> Result<Classifier, CliError> {
+        Classifier::builtin().map_err(|error| CliError::yaml("built-in catalog", &error))
+    }
+}

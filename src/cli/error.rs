@@ -1,0 +1,89 @@
+//! What ends a command early: what happened, where, and what to do, in three lines.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::common::text::printable;
+use crate::common::yaml::YamlError;
+use crate::run::CaptureError;
+use crate::run::check::CheckError;
+use crate::source::SourceError;
+
+/// A command that ended without doing its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    /// What happened.
+    pub what: String,
+    /// Where: a file, or file:line:column with the detail.
+    pub place: String,
+    /// What to do.
+    pub help: String,
+    /// What the process ends with.
+    pub exit: u8,
+}
+
+impl CliError {
+    /// A mistake in how the command was called.
+    pub fn usage(what: impl Into<String>, place: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), place: place.into(), help: help.into(), exit: 2 }
+    }
+
+    /// A file that could not be written.
+    pub fn write(path: &Path, error: &std::io::Error) -> Self {
+        Self {
+            what: "cannot write".to_owned(),
+            place: format!("{}: {error}", path.display()),
+            help: "check the path and its permissions".to_owned(),
+            exit: 5,
+        }
+    }
+
+    /// A YAML file that cannot be accepted.
+    pub fn yaml(what: &str, error: &YamlError) -> Self {
+        Self {
+            what: format!("cannot use the {what}"),
+            place: format!("{}: {}", error.place(), error.message),
+            help: error.help.clone().unwrap_or_else(|| "correct the file".to_owned()),
+            exit: 2,
+        }
+    }
+}
+
+impl From<CaptureError> for CliError {
+    fn from(error: CaptureError) -> Self {
+        let exit = match &error {
+            CaptureError::Source(source) if source.is_io() => 5,
+            CaptureError::Source(SourceError::NoTrace { .. }) => 3,
+            CaptureError::Source(_) | CaptureError::Trace { .. } => 3,
+            CaptureError::Ambiguous(_) | CaptureError::NoSuchRank { .. } => 2,
+        };
+        Self {
+            what: "cannot read the capture".to_owned(),
+            place: error.to_string(),
+            help: error.help().to_owned(),
+            exit,
+        }
+    }
+}
+
+impl From<CheckError> for CliError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Baseline(error) => Self::yaml("baseline", &error),
+            CheckError::Io { path, reason } => Self {
+                what: "cannot use the baseline".to_owned(),
+                place: format!("{}: {reason}", path.display()),
+                help: "check the path and its permissions".to_owned(),
+                exit: 5,
+            },
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "error: {}", printable(&self.what))?;
+        writeln!(formatter, "  --> {}", printable(&self.place))?;
+        write!(formatter, "  help: {}", printable(&self.help))
+    }
+}

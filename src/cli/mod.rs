@@ -1,0 +1,11 @@
+//! The command line: what was typed, what is meant, what is printed, how the process ends.
+
+mod args;
+mod check;
+mod context;
+mod error;
+mod record;
+mod triage;
+
+pub use args::command;
+pub use context::main;
