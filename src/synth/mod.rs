@@ -6,6 +6,7 @@
 //! benchmarks. What it gives up: shapes, memory events and the bulk of runtime calls that queue nothing.
 
 mod gpu;
+mod mutate;
 mod python;
 mod render;
 mod render_device;
