@@ -7,6 +7,7 @@
 
 mod gpu;
 mod mutate;
+pub mod presets;
 mod python;
 mod render;
 mod render_device;
@@ -22,3 +23,6 @@ pub use workload::{
     Schema, Stage, Workload,
 };
 pub use write::{capture_file_name, write_capture, write_rank};
+
+#[cfg(test)]
+mod tests;
