@@ -48,7 +48,7 @@ impl Workload {
 
     /// Makes a kernel take `percent` of its time: 125 is a quarter slower.
     pub fn scale(&mut self, name: &str, percent: u64) -> usize {
-        self.edit(name, |kernel| kernel.ns = kernel.ns * percent / 100)
+        self.edit(name, |kernel| kernel.ns = kernel.ns.saturating_mul(percent) / 100)
     }
 
     /// Runs a kernel on another stream, or at another time on the same.

@@ -139,7 +139,7 @@ impl<'w> Renderer<'w> {
             ranks.join(", "),
         );
         out.push_str(if self.is_hip() {
-            "      \"hip_driver_version\": 70051831,\n      \"hip_runtime_version\": 70051831,\n      \"roctracer_version\": 401,\n"
+            "      \"roctracer_version\": 4.1,\n      \"hip_runtime_version\": 70253211,\n      \"hip_driver_version\": 70253211,\n"
         } else {
             "      \"cuda_driver_version\": 13030,\n      \"cuda_runtime_version\": 13000,\n      \"cupti_version\": 130001,\n"
         });
@@ -241,7 +241,15 @@ impl<'w> Renderer<'w> {
         let (at, length, last) = (self.at(begin), self.length(end - begin), self.at(end + 2_000_000));
         let _ = write!(
             out,
-            "\n    \"ph\": \"X\", \"cat\": \"Trace\", \"ts\": {at}, \"dur\": {length},\n    \"pid\": \"{spans}\", \"tid\": \"PyTorch Profiler\",\n    \"name\": \"PyTorch Profiler (0)\",\n    \"args\": {{\n      \"Op count\": 0\n    }}\n  }},\n  {{\n    \"name\": \"Iteration Start: PyTorch Profiler\", \"ph\": \"i\", \"s\": \"g\",\n    \"pid\": \"Traces\", \"tid\": \"Trace PyTorch Profiler\", \"ts\": {at}\n  }}"
+            "\n    \"ph\": \"X\", \"cat\": \"Trace\", \"ts\": {at}, \"dur\": {length},\n    \"pid\": \"{spans}\", \"tid\": \"PyTorch Profiler\",\n    \"name\": \"PyTorch Profiler (0)\",\n    \"args\": {{\n      \"Op count\": 0\n    }}\n  }}"
+        );
+        if !self.is_old() {
+            self.metadata(out, "process_sort_index", "\"Spans\"", "0", "\"sort_index\": 536870912");
+        }
+        self.next_row(out);
+        let _ = write!(
+            out,
+            "\n    \"name\": \"Iteration Start: PyTorch Profiler\", \"ph\": \"i\", \"s\": \"g\",\n    \"pid\": \"Traces\", \"tid\": \"Trace PyTorch Profiler\", \"ts\": {at}\n  }}"
         );
         if self.is_old() {
             out.push_str("\n]");
@@ -255,7 +263,7 @@ impl<'w> Renderer<'w> {
         );
     }
 
-    fn metadata(&mut self, out: &mut String, name: &str, pid: u64, tid: &str, args: &str) {
+    fn metadata(&mut self, out: &mut String, name: &str, pid: impl std::fmt::Display, tid: &str, args: &str) {
         self.next_row(out);
         let at = self.at(BEGIN - LEAD + 146_006);
         let _ = write!(

@@ -169,7 +169,7 @@ impl Renderer<'_> {
     }
 
     pub(super) fn gpu_range(&mut self, out: &mut String, range: &GpuRange) {
-        if self.is_old() || self.is_hip() {
+        if self.is_old() {
             return;
         }
         let track = (self.device(), range.stream);

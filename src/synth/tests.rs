@@ -295,6 +295,30 @@ fn python_frames_lie_in_their_parents_and_name_their_modules() {
 }
 
 #[test]
+fn a_hip_replay_knows_no_grid_and_a_hip_launch_names_its_kernel() {
+    let rows = events(&presets::hip_decode());
+    let replayed = rows.iter().find(|row| row["name"] == names::hip::PAGED).unwrap();
+    assert_eq!(replayed["args"]["kind"], "Dispatch Task");
+    assert!(replayed["args"].get("grid").is_none());
+    let launches: Vec<&Value> = rows.iter().filter(|row| row["name"] == "hipLaunchKernel").collect();
+    assert_eq!(launches.len(), 9 * 4);
+    assert!(launches.iter().all(|row| row["args"]["kernel"].is_string()));
+}
+
+#[test]
+fn training_iterations_alternate_and_launch_backward_from_a_second_thread() {
+    let trace = read(&presets::training_steps(), 0);
+    let mut steps: Vec<&Annotation> = trace.annotations.iter().filter(|range| !range.on_gpu).collect();
+    steps.sort_by_key(|range| range.span.start);
+    let launched =
+        |step: &Annotation| trace.launches.iter().filter(|launch| step.span.encloses(launch.span)).count();
+    assert_eq!(steps.iter().map(|step| launched(step)).collect::<Vec<_>>(), [84, 86, 84, 86]);
+    assert_eq!(trace.names.get(steps[0].name), "ProfilerStep#2");
+    let threads: BTreeSet<_> = trace.launches.iter().map(|launch| launch.thread).collect();
+    assert_eq!(threads.len(), 2);
+}
+
+#[test]
 fn the_lost_fusion_costs_four_percent_of_the_step() {
     let (fused, unfused) = (read(&presets::moe_decode(), 0), read(&presets::moe_decode_unfused(), 0));
     assert_eq!(named(&fused, "FusedAddRMSNorm").len(), 96 * 4);

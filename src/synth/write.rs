@@ -42,11 +42,7 @@ pub fn write_rank(workload: &Workload, rank: u32, mut out: impl Write) -> io::Re
             .map(Run::end)
             .chain(step.calls.iter().map(|c| c.start + c.ns))
             .fold(end, u64::max);
-        if renderer.is_hip() {
-            grouped(&mut renderer, &mut text, &step);
-        } else {
-            interleaved(&mut renderer, &mut text, &step, &mut rng);
-        }
+        device_rows(&mut renderer, &mut text, &step, &mut rng);
         for range in &step.gpu_ranges {
             renderer.gpu_range(&mut text, range);
         }
@@ -63,30 +59,20 @@ fn flush(text: &mut String, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Roctracer's order: calls, then arrows, then activities.
-fn grouped(renderer: &mut Renderer<'_>, text: &mut String, step: &StepRows<'_>) {
-    for call in &step.calls {
-        renderer.call(text, call);
-    }
-    for call in &step.calls {
-        renderer.call_flow(text, call);
-    }
-    for run in &step.runs {
-        renderer.run_flow(text, run);
-        renderer.run(text, run);
-    }
-}
-
-/// CUPTI's order: by completion, but only roughly.
-fn interleaved(renderer: &mut Renderer<'_>, text: &mut String, step: &StepRows<'_>, rng: &mut Rng) {
+/// CUPTI's order is by completion, but only roughly; Roctracer's has the calls of a step first.
+fn device_rows(renderer: &mut Renderer<'_>, text: &mut String, step: &StepRows<'_>, rng: &mut Rng) {
     enum Row<'s, 'a> {
         Call(&'s Call<'a>),
         Run(&'s Run<'a>),
     }
-    let calls = step.calls.iter().map(|call| (call.start + call.ns, Row::Call(call)));
-    let runs = step.runs.iter().map(|run| (run.end(), Row::Run(run)));
-    let mut rows: Vec<(u64, Row<'_, '_>)> =
-        calls.chain(runs).map(|(end, row)| (end + rng.below(DISORDER), row)).collect();
+    let mut rows = Vec::with_capacity(step.calls.len() + step.runs.len());
+    for call in &step.calls {
+        let end = if renderer.is_hip() { 0 } else { call.start + call.ns + rng.below(DISORDER) };
+        rows.push((end, Row::Call(call)));
+    }
+    for run in &step.runs {
+        rows.push((run.end() + rng.below(DISORDER), Row::Run(run)));
+    }
     rows.sort_by_key(|(key, _)| *key);
     for (_, row) in rows {
         match row {
