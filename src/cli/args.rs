@@ -73,6 +73,20 @@ pub enum Command {
     Check(CheckArgs),
     /// Write baselines from captures
     Baseline(BaselineArgs),
+    /// Show the gate at work on built-in data: a fused kernel that switched itself off
+    Demo(DemoArgs),
+}
+
+/// `profgate demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate demo
+  profgate demo -o /tmp/demo && profgate check --baseline /tmp/demo/baseline.yaml /tmp/demo/before")]
+pub struct DemoArgs {
+    /// Where the captures, the baseline and the reports go
+    #[arg(short, long, value_name = "DIR", default_value = "profgate-demo")]
+    pub output: PathBuf,
 }
 
 /// `profgate triage`.

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{check, record, triage};
+use super::{check, demo, record, triage};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
@@ -38,6 +38,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
     match command {
         Command::Triage(args) => triage::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Demo(args) => demo::run(args, context),
         Command::Baseline(args) => match &args.command {
             BaselineCommand::Record(args) => record::run(args, context),
         },
@@ -52,8 +53,7 @@ pub struct Context {
     pub width: usize,
     /// Only the verdict and errors.
     pub quiet: bool,
-    /// Every choice too.
-    pub verbose: bool,
+    verbose: bool,
     /// Files read at once.
     pub threads: usize,
     /// Limits on what is read.
@@ -97,6 +97,13 @@ impl Context {
         if !self.quiet {
             // Nothing can be done about a standard error that is gone.
             let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
+        }
+    }
+
+    /// Tells the user what only those who asked for it want to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.note(text);
         }
     }
 

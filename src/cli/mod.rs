@@ -3,9 +3,11 @@
 mod args;
 mod check;
 mod context;
+mod demo;
 mod error;
 mod record;
 mod triage;
 
 pub use args::command;
 pub use context::main;
+pub use demo::BASELINE as DEMO_BASELINE;

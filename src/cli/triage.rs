@@ -28,6 +28,12 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
             others.join(", ")
         ));
     }
+    for entry in &triage.traces {
+        context.detail(&format!(
+            "read {}: {} events, {} GPU activities",
+            entry.path, entry.events, entry.activities
+        ));
+    }
     let text = render(triage, args, context);
     match &args.output {
         None => context.print(&text)?,
