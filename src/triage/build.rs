@@ -6,6 +6,7 @@ use super::activity::Timeline;
 use super::classify::Classifier;
 use super::framework;
 use super::kernel_table;
+use super::layers;
 use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
@@ -128,7 +129,7 @@ fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage
         kernels: kernel_table::rows(trace, timeline, stage),
         overlaps: Vec::new(),
         paths: Vec::new(),
-        layers: None,
+        layers: layers::find(trace, timeline, stage),
     }
 }
 

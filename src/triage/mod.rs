@@ -8,6 +8,7 @@ pub mod classify;
 mod framework;
 pub mod interval;
 mod kernel_table;
+mod layers;
 mod model;
 mod stage;
 mod steps;

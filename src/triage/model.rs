@@ -269,8 +269,10 @@ pub struct LayerBody {
     pub id: String,
     /// How often it runs in a step.
     pub repeats: u64,
-    /// How it alternates with others.
+    /// How the step's bodies follow one another, such as `A×3 B×58`.
     pub pattern: String,
+    /// Layers, counted from 0, that differ from this body in a slot or two.
+    pub variants: Vec<u64>,
     /// Kernel ids in order, per stream.
     pub streams: Vec<BodyStream>,
 }

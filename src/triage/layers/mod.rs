@@ -1,0 +1,89 @@
+//! The repeating bodies inside a step, anchored on the attention kernel.
+//!
+//! Bodies may alternate (sliding and full attention), dense layers may precede expert layers, the first and
+//! the last may differ in a slot, and a layer may use two streams. Sequences are per stream, in the order in
+//! which the stream ran them; streams are never merged by time. What it gives up: a model without attention
+//! kernels has no layers here.
+
+mod anchor;
+mod bodies;
+mod cut;
+mod slots;
+
+pub use anchor::{anchors, main_stream};
+pub use slots::{Slot, slots};
+
+use super::activity::Timeline;
+use super::model::{BodyStream, LayerBody, Layers};
+use super::stage::Stage;
+use crate::trace::{StreamId, Trace};
+
+/// More distinct bodies than this for each eight layers is no repetition.
+const BODIES_PER_EIGHT_LAYERS: usize = 2;
+
+/// Finds the layers of a stage in its first step whose anchors are as many as in most steps.
+///
+/// `None` when there is no attention, a single layer, or no repetition.
+pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
+    let step = typical_step(trace, timeline, stage)?;
+    let (slots, ids) = slots(trace, timeline, |one| one.step == Some(step));
+    let stream = main_stream(&slots)?;
+    let (main, side): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|slot| slot.stream == stream);
+    let anchors = anchors(&main);
+    if anchors.len() < 2 {
+        return None;
+    }
+    let layers = cut::cut(&main, &anchors);
+    let signatures = bodies::signatures(&main, &side, &layers);
+    let grouped = bodies::group(&signatures);
+    if grouped.bodies.len() > 1 + layers.len() * BODIES_PER_EIGHT_LAYERS / 8 {
+        return None;
+    }
+    let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
+    let start = layers.first().map_or(0, |layer| layer.start);
+    let end = layers.last().map_or(0, |layer| layer.end);
+    let pattern = bodies::pattern(&grouped.of_layer);
+    let to_body = |(number, body): (usize, &bodies::Body)| LayerBody {
+        id: bodies::pattern(&[number]),
+        repeats: body.repeats as u64,
+        pattern: pattern.clone(),
+        variants: body.variants.iter().map(|layer| *layer as u64).collect(),
+        streams: body
+            .signature
+            .iter()
+            .map(|(stream, kernels)| BodyStream {
+                stream: stream_text(trace, *stream),
+                kernels: kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned()).collect(),
+            })
+            .collect(),
+    };
+    Some(Layers {
+        count: layers.len() as u64,
+        found_by: "attention".to_owned(),
+        prologue: names(main.get(..start).unwrap_or_default()),
+        epilogue: names(main.get(end..).unwrap_or_default()),
+        bodies: grouped.bodies.iter().enumerate().map(to_body).collect(),
+    })
+}
+
+fn stream_text(trace: &Trace, stream: StreamId) -> String {
+    trace.names.get(stream.stream).to_owned()
+}
+
+/// The first step whose number of activities is the stage's most frequent one.
+fn typical_step(_trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<usize> {
+    let mut counts = vec![0_usize; timeline.step_stages.len()];
+    for step in timeline.placed.iter().filter(|one| one.stage == stage).filter_map(|one| one.step) {
+        if let Some(count) = counts.get_mut(step) {
+            *count += 1;
+        }
+    }
+    let mut frequency: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
+    for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        frequency.entry(*count).or_insert((0, step)).0 += 1;
+    }
+    frequency
+        .into_iter()
+        .max_by_key(|(count, (times, step))| (*times, *count, std::cmp::Reverse(*step)))
+        .map(|(_, (_, step))| step)
+}
