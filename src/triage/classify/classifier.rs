@@ -12,9 +12,12 @@ use crate::common::yaml::YamlError;
 use crate::trace::ActivityKind;
 
 /// The files compiled in, in order of precedence.
-const BUILTIN: [(&str, &str); 3] = [
+const BUILTIN: [(&str, &str); 6] = [
     ("catalogs/kernels.yaml", include_str!("../../../catalogs/kernels.yaml")),
     ("catalogs/kernels-inductor.yaml", include_str!("../../../catalogs/kernels-inductor.yaml")),
+    ("catalogs/kernels-communication.yaml", include_str!("../../../catalogs/kernels-communication.yaml")),
+    ("catalogs/kernels-gemm.yaml", include_str!("../../../catalogs/kernels-gemm.yaml")),
+    ("catalogs/kernels-moe.yaml", include_str!("../../../catalogs/kernels-moe.yaml")),
     ("catalogs/kernels-torch.yaml", include_str!("../../../catalogs/kernels-torch.yaml")),
 ];
 

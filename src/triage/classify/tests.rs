@@ -66,6 +66,15 @@ fn an_unknown_kernel_keeps_its_name_and_loses_what_a_build_adds() {
 }
 
 #[test]
+fn an_explanation_names_the_entry_and_what_nearly_fitted() {
+    let explanation =
+        classifier().explain("void deep_gemm::fp8_gemm_kernel<576u, 7168u, (deep_gemm::GemmType)0>(int)");
+    assert_eq!(explanation.class.family.as_deref(), Some("deepgemm-fp8-gemm"));
+    assert!(explanation.because.iter().all(|check| check.holds), "{:?}", explanation.because);
+    assert!(explanation.near.iter().any(|near| near.family == "deepgemm-fp8-grouped-gemm"));
+}
+
+#[test]
 fn hostile_names_are_only_slow_to_read_by_their_length() {
     for name in [
         "<".repeat(100_000),
