@@ -12,13 +12,16 @@ use crate::common::yaml::YamlError;
 use crate::trace::ActivityKind;
 
 /// The files compiled in, in order of precedence.
-const BUILTIN: [(&str, &str); 6] = [
+const BUILTIN: [(&str, &str); 9] = [
     ("catalogs/kernels.yaml", include_str!("../../../catalogs/kernels.yaml")),
     ("catalogs/kernels-inductor.yaml", include_str!("../../../catalogs/kernels-inductor.yaml")),
     ("catalogs/kernels-communication.yaml", include_str!("../../../catalogs/kernels-communication.yaml")),
     ("catalogs/kernels-gemm.yaml", include_str!("../../../catalogs/kernels-gemm.yaml")),
     ("catalogs/kernels-moe.yaml", include_str!("../../../catalogs/kernels-moe.yaml")),
+    ("catalogs/kernels-attention.yaml", include_str!("../../../catalogs/kernels-attention.yaml")),
+    ("catalogs/kernels-layer.yaml", include_str!("../../../catalogs/kernels-layer.yaml")),
     ("catalogs/kernels-torch.yaml", include_str!("../../../catalogs/kernels-torch.yaml")),
+    ("catalogs/kernels-words.yaml", include_str!("../../../catalogs/kernels-words.yaml")),
 ];
 
 /// Near misses shown for a name.
