@@ -1,0 +1,320 @@
+//! The kernel catalog's files: their shape, and what is refused in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+use serde::Deserialize;
+
+use super::matcher::{Condition, Matcher};
+use super::role::Role;
+use super::template::Template;
+use super::vocabulary::Vocabulary;
+use crate::common::yaml::{self, Spanned, YamlError};
+
+/// A catalog file: where it came from, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct CatalogFile<'a> {
+    /// The name that errors and listings show.
+    pub path: &'a Path,
+    /// The YAML document.
+    pub text: &'a str,
+}
+
+/// One entry of the catalog: a family of kernels.
+#[derive(Debug)]
+pub struct Family {
+    /// The entry's id.
+    pub id: String,
+    /// What it is, in words.
+    pub name: String,
+    /// The role of its kernels.
+    pub role: Role,
+    /// The file that holds it.
+    pub file: PathBuf,
+    /// 1-based line of the entry in that file.
+    pub line: u64,
+    /// Names that must and must not match.
+    pub examples: Examples,
+    pub(super) matcher: Matcher,
+    pub(super) template: Option<Template>,
+    pub(super) flags: Vec<(Condition, String)>,
+}
+
+/// The examples of an entry; each is a test.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Examples {
+    /// Names that this entry must claim.
+    pub r#match: Vec<Example>,
+    /// Names that this entry must leave to others.
+    pub reject: Vec<String>,
+}
+
+/// A kernel name and what must come of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Example {
+    /// The raw name.
+    pub name: String,
+    /// The kernel id, where the entry decides it.
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileYaml {
+    schema: Spanned<u32>,
+    #[serde(default)]
+    vocabulary: VocabularyYaml,
+    #[serde(default)]
+    entries: Vec<EntryYaml>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct VocabularyYaml {
+    dtypes: BTreeMap<String, Vec<String>>,
+    codes: BTreeMap<String, Vec<String>>,
+    compounds: BTreeMap<String, String>,
+    joins: Vec<String>,
+    carriers: Vec<String>,
+    transparent: Vec<String>,
+    noise: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct EntryYaml {
+    id: Spanned<String>,
+    name: String,
+    role: Role,
+    r#match: MatchYaml,
+    #[serde(default)]
+    kernel: Option<Spanned<String>>,
+    #[serde(default)]
+    flags: Vec<FlagYaml>,
+    #[serde(default)]
+    examples: Examples,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct MatchYaml {
+    pattern: Vec<Spanned<String>>,
+    exactly: Vec<String>,
+    function: Vec<String>,
+    all: Vec<String>,
+    path: Vec<String>,
+    via: Vec<String>,
+    args: Vec<String>,
+    when: Vec<ConditionYaml>,
+    not: NotYaml,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct NotYaml {
+    function: Vec<String>,
+    path: Vec<String>,
+    args: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ConditionYaml {
+    #[serde(default)]
+    arg: Option<usize>,
+    #[serde(default)]
+    cast: Option<String>,
+    #[serde(default)]
+    word: Option<String>,
+    #[serde(default)]
+    in_args: Option<String>,
+    #[serde(default)]
+    of: Option<String>,
+    #[serde(default)]
+    is: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FlagYaml {
+    #[serde(default)]
+    arg: Option<usize>,
+    #[serde(default)]
+    cast: Option<String>,
+    #[serde(default)]
+    word: Option<String>,
+    #[serde(default)]
+    in_args: Option<String>,
+    #[serde(default)]
+    of: Option<String>,
+    #[serde(default)]
+    is: Vec<String>,
+    add: String,
+}
+
+/// Reads all files: first every vocabulary, then every entry, in the order given.
+pub fn load(files: &[CatalogFile<'_>]) -> Result<(Vocabulary, Vec<Family>), YamlError> {
+    let mut vocabulary = Vocabulary::default();
+    let mut read = Vec::with_capacity(files.len());
+    for file in files {
+        let document: FileYaml = yaml::from_str(file.text, file.path)?;
+        if document.schema.value != 1 {
+            return Err(YamlError::at(file.path, &document.schema, "unknown catalog schema")
+                .with_help("this version of profgate reads `schema: 1`"));
+        }
+        document.vocabulary.teach(&mut vocabulary);
+        read.push((file.path, document.entries));
+    }
+    let mut families: Vec<Family> = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (path, entries) in read {
+        for entry in entries {
+            let family = entry.compile(path, &vocabulary)?;
+            if let Some(first) = seen.insert(family.id.clone(), format!("{}:{}", path.display(), family.line))
+            {
+                return Err(YamlError {
+                    path: path.to_owned(),
+                    line: family.line,
+                    column: 0,
+                    message: format!("id `{}` is taken by {first}", family.id),
+                    help: Some("give one of them another id".to_owned()),
+                });
+            }
+            families.push(family);
+        }
+    }
+    Ok((vocabulary, families))
+}
+
+impl VocabularyYaml {
+    fn teach(self, vocabulary: &mut Vocabulary) {
+        for (dtype, spellings) in self.dtypes {
+            for spelling in spellings {
+                vocabulary.add_dtype(&spelling, &dtype);
+            }
+        }
+        for (dtype, spellings) in self.codes {
+            for spelling in spellings {
+                vocabulary.add_code(&spelling, &dtype);
+            }
+        }
+        for (word, parts) in self.compounds {
+            vocabulary.lexicon.add_compound(&word, &parts);
+        }
+        for parts in self.joins {
+            vocabulary.lexicon.add_join(&parts);
+        }
+        vocabulary.carriers.extend(self.carriers);
+        vocabulary.transparent.extend(self.transparent);
+        vocabulary.noise.extend(self.noise);
+    }
+}
+
+impl EntryYaml {
+    fn compile(self, path: &Path, vocabulary: &Vocabulary) -> Result<Family, YamlError> {
+        let line = self.id.referenced.line();
+        let mut patterns = Vec::new();
+        for pattern in &self.r#match.pattern {
+            let anchored = format!("^(?:{})$", pattern.value);
+            let regex = Regex::new(&anchored)
+                .map_err(|error| YamlError::at(path, pattern, format!("cannot read the pattern: {error}")))?;
+            patterns.push(regex);
+        }
+        let template = match &self.kernel {
+            Some(text) => Some(
+                Template::parse(&text.value, &patterns)
+                    .map_err(|problem| YamlError::at(path, text, problem))?,
+            ),
+            None => None,
+        };
+        let mut flags = Vec::with_capacity(self.flags.len());
+        for flag in self.flags {
+            let condition = ConditionYaml {
+                arg: flag.arg,
+                cast: flag.cast,
+                word: flag.word,
+                in_args: flag.in_args,
+                of: flag.of,
+                is: flag.is,
+            };
+            flags.push((condition.compile(path, &self.id, vocabulary)?, flag.add));
+        }
+        let matcher = self.r#match.compile(path, &self.id, patterns, vocabulary)?;
+        Ok(Family {
+            line,
+            id: self.id.value,
+            name: self.name,
+            role: self.role,
+            file: path.to_owned(),
+            examples: self.examples,
+            matcher,
+            template,
+            flags,
+        })
+    }
+}
+
+impl MatchYaml {
+    fn compile(
+        self,
+        path: &Path,
+        id: &Spanned<String>,
+        patterns: Vec<Regex>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Matcher, YamlError> {
+        let words = |texts: &[String]| -> Vec<Vec<String>> {
+            texts.iter().map(|text| vocabulary.lexicon.words(text)).collect()
+        };
+        let mut when = Vec::with_capacity(self.when.len());
+        for condition in self.when {
+            when.push(condition.compile(path, id, vocabulary)?);
+        }
+        let matcher = Matcher {
+            exactly: words(&self.exactly),
+            function: words(&self.function),
+            all: words(&self.all),
+            path: words(&self.path),
+            args: words(&self.args),
+            not_function: words(&self.not.function),
+            not_path: words(&self.not.path),
+            not_args: words(&self.not.args),
+            via: self.via,
+            patterns,
+            when,
+        };
+        if matcher.is_empty() {
+            return Err(YamlError::at(path, id, format!("entry `{}` matches nothing", id.value))
+                .with_help("give `match` one of: pattern, exactly, function, all, path, via, args"));
+        }
+        if matcher.has_empty_sequence() {
+            return Err(YamlError::at(
+                path,
+                id,
+                format!("entry `{}` has a sequence without a word", id.value),
+            ));
+        }
+        Ok(matcher)
+    }
+}
+
+impl ConditionYaml {
+    fn compile(
+        self,
+        path: &Path,
+        id: &Spanned<String>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Condition, YamlError> {
+        match (self.arg, self.cast, self.word, self.in_args) {
+            (Some(at), None, None, None) => Ok(Condition::Arg { of: self.of, at, is: self.is }),
+            (None, Some(cast), None, None) => Ok(Condition::Cast { cast, is: self.is }),
+            (None, None, Some(word), None) => Ok(Condition::Word(vocabulary.lexicon.words(&word))),
+            (None, None, None, Some(word)) => Ok(Condition::ArgWord(vocabulary.lexicon.words(&word))),
+            _ => Err(YamlError::at(path, id, format!("a condition of `{}` is unclear", id.value))
+                .with_help("give exactly one of: arg, cast, word, in-args")),
+        }
+    }
+}
