@@ -13,7 +13,8 @@ pub struct Classes {
 }
 
 impl Classes {
-    fn of(trace: &Trace, classifier: &Classifier) -> Self {
+    /// Classifies every name that an activity of the trace carries.
+    pub fn of(trace: &Trace, classifier: &Classifier) -> Self {
         let mut classes = Vec::new();
         let mut of_name: Vec<Option<u32>> = vec![None; trace.names.len()];
         for activity in &trace.activities {
@@ -70,17 +71,11 @@ impl Timeline {
         health: &mut Health,
     ) -> Self {
         let classes = Classes::of(trace, classifier);
-        let roles: Vec<_> = trace
-            .activities
-            .iter()
-            .map(|activity| {
-                classes.get(activity.name).map_or(super::classify::Role::Other, |class| class.role)
-            })
-            .collect();
-        let steps = steps::find(trace, &roles, health);
-        let is_annotated = steps.steps.iter().any(|step| step.stage.is_some());
+        let steps = steps::find(trace, &classes, health);
+        let is_told = steps.steps.iter().any(|step| step.stage.is_some());
         let evidence = match path_stage {
-            _ if is_annotated => StageEvidence::Annotation,
+            _ if is_told && steps.found_by == FoundBy::Period => StageEvidence::Inferred,
+            _ if is_told => StageEvidence::Annotation,
             Some(_) => StageEvidence::Directory,
             None => StageEvidence::None,
         };

@@ -9,8 +9,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Classes;
 use super::classify::Role;
 use super::stage::{Label, Stage};
+use super::{layers, period};
 use crate::trace::{Activity, CorrelationId, Health, HealthCode, Launch, Ns, Span, Trace};
 
 /// How a capture's steps were told apart.
@@ -57,13 +59,26 @@ pub struct Steps {
     pub found_by: FoundBy,
 }
 
-/// Finds the steps of a trace. `roles` holds the role of each activity, in the trace's order.
-pub fn find(trace: &Trace, roles: &[Role], health: &mut Health) -> Steps {
+/// Finds the steps of a trace.
+pub fn find(trace: &Trace, classes: &Classes, health: &mut Health) -> Steps {
     let launches: HashMap<CorrelationId, &Launch> =
         trace.launches.iter().map(|launch| (launch.correlation, launch)).collect();
     by_annotation(trace, &launches, health)
-        .or_else(|| by_graph_launch(trace, roles, &launches))
+        .or_else(|| by_graph_launch(trace, classes, &launches))
+        .or_else(|| by_period(trace, classes))
         .unwrap_or_else(|| whole(trace))
+}
+
+fn by_period(trace: &Trace, classes: &Classes) -> Option<Steps> {
+    let (slots, _) = layers::slots(trace, classes, trace.activities.iter().copied().enumerate());
+    let period = period::find(&slots)?;
+    let of_activity = trace
+        .activities
+        .iter()
+        .map(|activity| Some(period.cuts.partition_point(|cut| *cut <= activity.span.start)))
+        .collect();
+    let steps = period.stages.into_iter().map(|stage| Step { stage }).collect();
+    Some(Steps { steps, of_activity, found_by: FoundBy::Period })
 }
 
 fn whole(trace: &Trace) -> Steps {
@@ -212,11 +227,11 @@ struct Replay {
 
 fn by_graph_launch(
     trace: &Trace,
-    roles: &[Role],
+    classes: &Classes,
     launches: &HashMap<CorrelationId, &Launch>,
 ) -> Option<Steps> {
     let mut replays: HashMap<CorrelationId, Replay> = HashMap::new();
-    for (activity, role) in trace.activities.iter().zip(roles) {
+    for activity in &trace.activities {
         let Some(launch) = launch_of(activity, launches) else { continue };
         if !trace.names.get(launch.name).contains("GraphLaunch") {
             continue;
@@ -228,7 +243,7 @@ fn by_graph_launch(
             total: Ns::ZERO,
         });
         replay.activities += 1;
-        replay.has_attention |= *role == Role::Attention;
+        replay.has_attention |= classes.get(activity.name).is_some_and(|class| class.role == Role::Attention);
         replay.total += activity.span.length();
     }
     let mut order: Vec<(CorrelationId, Replay)> = replays.into_iter().collect();
@@ -295,8 +310,8 @@ mod tests {
 
     fn steps(events: &str) -> Steps {
         let trace = trace(events.trim_end_matches(','));
-        let roles = vec![Role::Gemm; trace.activities.len()];
-        find(&trace, &roles, &mut Health::default())
+        let classes = Classes::of(&trace, &crate::triage::Classifier::builtin().unwrap());
+        find(&trace, &classes, &mut Health::default())
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub fn main_stream(slots: &[Slot]) -> Option<StreamId> {
 /// Groups the attention kernels of one stream's sequence.
 ///
 /// Kernels of one layer's attention (a split and its reduction, a context and a generation part) have
-/// nothing between them but small helpers. Attention kernels that only prepare (they run once and take next
-/// to no time) anchor nothing.
+/// nothing between them but small helpers. Attention kernels that only prepare anchor nothing: their like
+/// runs seldom and takes less than half the time of the typical group.
 pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
     let mut groups: Vec<(Anchor, Ns)> = Vec::new();
     let mut is_open = false;
@@ -48,11 +48,24 @@ pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
             is_open = false;
         }
     }
+    let kind = |anchor: &Anchor| -> Vec<u32> {
+        let slots = sequence.get(anchor.first..=anchor.last).unwrap_or_default();
+        slots.iter().filter(|slot| slot.role == Role::Attention).map(|slot| slot.kernel.0).collect()
+    };
+    let mut kinds = std::collections::BTreeMap::new();
+    for (anchor, _) in &groups {
+        *kinds.entry(kind(anchor)).or_insert(0_usize) += 1;
+    }
     let mut totals: Vec<i64> = groups.iter().map(|(_, total)| total.0).collect();
     let typical = crate::triage::median(&mut totals);
+    let most = kinds.values().copied().max().unwrap_or(0);
+    let is_preparation = |anchor: &Anchor, total: Ns| {
+        let seldom = kinds.get(&kind(anchor)).is_some_and(|count| count * 8 <= most);
+        seldom && total.0.saturating_mul(2) < typical
+    };
     groups
         .into_iter()
-        .filter(|(_, total)| total.0.saturating_mul(10) >= typical)
+        .filter(|(anchor, total)| !is_preparation(anchor, *total))
         .map(|(anchor, _)| anchor)
         .collect()
 }

@@ -45,34 +45,52 @@ pub fn signatures(main: &[Slot], side: &[Slot], layers: &[Layer]) -> Vec<Signatu
     let starts: Vec<_> =
         layers.iter().filter_map(|layer| main.get(layer.start)).map(|slot| slot.start).collect();
     let end = layers.last().and_then(|layer| main.get(layer.end.saturating_sub(1))).map(|slot| slot.end);
+    let mut of_side: BTreeMap<StreamId, Vec<(usize, u32)>> = BTreeMap::new();
     for slot in side.iter().filter(|slot| end.is_none_or(|end| slot.start < end)) {
         let Some(index) = starts.partition_point(|start| *start <= slot.start).checked_sub(1) else {
             continue;
         };
-        if let Some(signature) = signatures.get_mut(index) {
-            signature.entry(slot.stream).or_default().push(slot.kernel.0);
+        of_side.entry(slot.stream).or_default().push((index, slot.kernel.0));
+    }
+    for (stream, slots) in of_side {
+        // A stream that works beside few layers works for something else, such as the next batch.
+        let mut served: Vec<usize> = slots.iter().map(|(index, _)| *index).collect();
+        served.dedup();
+        if served.len() * 4 < layers.len() {
+            continue;
+        }
+        for (index, kernel) in slots {
+            if let Some(signature) = signatures.get_mut(index) {
+                signature.entry(stream).or_default().push(kernel);
+            }
         }
     }
     signatures
 }
 
-/// Groups layers by signature. A first or last layer that differs from its neighbour in at most two slots
-/// is a variant of the neighbour's body.
+/// Groups layers by signature.
+///
+/// A lone first or last layer that differs from a repeated body in at most two slots is a variant of it, and
+/// so is a lone layer that runs a repeated body's kernels on other streams.
 pub fn group(signatures: &[Signature]) -> Bodies {
-    let mut repeats: BTreeMap<&Signature, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<&Signature, usize> = BTreeMap::new();
     for signature in signatures {
-        *repeats.entry(signature).or_default() += 1;
+        *counts.entry(signature).or_default() += 1;
     }
-    let mut bodies = Bodies::default();
+    let repeated: Vec<&Signature> =
+        counts.iter().filter(|(_, count)| **count > 1).map(|(signature, _)| *signature).collect();
     let last = signatures.len().saturating_sub(1);
+    let mut bodies = Bodies::default();
     for (index, signature) in signatures.iter().enumerate() {
-        let is_lone = repeats.get(signature).is_some_and(|count| *count == 1);
-        let neighbour = match index {
-            0 => signatures.get(1),
-            index if index == last => index.checked_sub(1).and_then(|before| signatures.get(before)),
-            _ => None,
+        let is_lone = counts.get(signature).is_some_and(|count| *count == 1);
+        let is_outer = index == 0 || index == last;
+        let like = |other: &Signature| {
+            same_kernels(signature, other) || (is_outer && nearly_equal(signature, other))
         };
-        let model = neighbour.filter(|other| is_lone && nearly_equal(signature, other)).unwrap_or(signature);
+        let model = match repeated.iter().find(|other| is_lone && like(other)) {
+            Some(other) => other,
+            None => signature,
+        };
         let number = match bodies.bodies.iter().position(|body| &body.signature == model) {
             Some(number) => number,
             None => {
@@ -91,18 +109,61 @@ pub fn group(signatures: &[Signature]) -> Bodies {
     bodies
 }
 
+/// Slots in which a first or last layer may differ from the others.
+const MAX_EDITS: usize = 2;
+
+/// Shorter bodies say too little for a small difference to be one.
+const SHORTEST: usize = 4;
+
 fn nearly_equal(a: &Signature, b: &Signature) -> bool {
     let flat = |signature: &Signature| -> Vec<u32> { signature.values().flatten().copied().collect() };
     let (a, b) = (flat(a), flat(b));
-    let shorter = a.len().min(b.len());
-    let differing = a.len().max(b.len()) - shorter;
-    if differing > 2 || shorter < 4 {
-        return false;
+    a.len().abs_diff(b.len()) <= MAX_EDITS
+        && a.len().min(b.len()) >= SHORTEST
+        && strsim::generic_levenshtein(&a, &b) <= MAX_EDITS
+}
+
+/// Adds the first and the last layer to the variants when they run other raw names than the layers of their
+/// body do: a first layer's norm without a residual may share its id with the others.
+pub fn mark_outer(grouped: &mut Bodies, main: &[Slot], layers: &[Layer]) {
+    let names = |layer: &Layer| -> Vec<_> {
+        main.get(layer.start..layer.end).unwrap_or_default().iter().map(|slot| slot.name).collect()
+    };
+    let last = layers.len().saturating_sub(1);
+    for outer in [0, last] {
+        let Some(body) = grouped.of_layer.get(outer).copied() else { continue };
+        let fellows: Vec<_> = layers
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != outer && grouped.of_layer.get(*index) == Some(&body))
+            .map(|(_, layer)| names(layer))
+            .collect();
+        let own = layers.get(outer).map(names).unwrap_or_default();
+        let is_like_none = !fellows.is_empty() && fellows.iter().all(|fellow| *fellow != own);
+        let are_alike = fellows.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
+        if let Some(body) = grouped.bodies.get_mut(body)
+            && is_like_none
+            && are_alike
+            && !body.variants.contains(&outer)
+        {
+            body.variants.push(outer);
+            body.variants.sort_unstable();
+        }
     }
-    // Slots that differ when both are aligned at the start, and when they are aligned at the end.
-    let from_start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let from_end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
-    a.len().max(b.len()).saturating_sub(from_start + from_end) <= 2
+}
+
+fn same_kernels(a: &Signature, b: &Signature) -> bool {
+    let sorted = |signature: &Signature| {
+        let mut kernels: Vec<u32> = signature.values().flatten().copied().collect();
+        kernels.sort_unstable();
+        kernels
+    };
+    sorted(a) == sorted(b)
+}
+
+/// Slots of a body over all its streams.
+pub fn size(signature: &Signature) -> usize {
+    signature.values().map(Vec::len).sum()
 }
 
 /// The letters of the bodies in the order of the layers, repetition written once: `A×48`, `(AB)×18`,

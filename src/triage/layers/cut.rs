@@ -43,9 +43,26 @@ pub fn cut(sequence: &[Slot], anchors: &[Anchor]) -> Vec<Layer> {
             anchor.first - head.min(room)
         })
         .collect();
+    let starts = at_norm(sequence, typical, head, starts);
     let tail = (typical.len() - head.min(typical.len())).min(matched(typical, after, usize::MAX));
     let ends = starts.iter().skip(1).copied().chain([last.last + 1 + tail]);
     starts.iter().copied().zip(ends).map(|(start, end)| Layer { start, end }).collect()
+}
+
+/// The first layer may lack a slot before its anchor; its norm still begins it.
+fn at_norm(sequence: &[Slot], typical: &[Slot], head: usize, mut starts: Vec<usize>) -> Vec<usize> {
+    let is_norm = |slots: &[Slot], index: usize| slots.get(index).is_some_and(|slot| slot.role == Role::Norm);
+    let begins_with_norm = typical.len().checked_sub(head).is_some_and(|index| is_norm(typical, index));
+    if let Some(first) = starts.first_mut()
+        && begins_with_norm
+        && !is_norm(sequence, *first)
+    {
+        let near = [*first + 1, first.saturating_sub(1), *first + 2, first.saturating_sub(2)];
+        if let Some(norm) = near.into_iter().find(|index| is_norm(sequence, *index)) {
+            *first = norm;
+        }
+    }
+    starts
 }
 
 /// How many slots before an anchor belong to its layer.
@@ -59,33 +76,45 @@ fn head_length(gap: &[Slot], before: &[Slot], after: &[Slot]) -> usize {
     gap.len() - norm.unwrap_or(earliest)
 }
 
-/// Length of the common beginning, one slot of the same role excepted.
+/// Length of the part of the gap that the beginnings of both share, small differences excepted.
 fn matched(gap: &[Slot], other: &[Slot], limit: usize) -> usize {
-    common(gap.iter().zip(other)).min(limit)
+    common(&gap.iter().collect::<Vec<_>>(), &other.iter().collect::<Vec<_>>(), MAX_EDITS).min(limit)
 }
 
-/// Length of the common end, one slot of the same role excepted.
+/// Length of the part of the gap that the ends of both share, small differences excepted.
 fn matched_back(gap: &[Slot], other: &[Slot]) -> usize {
-    common(gap.iter().rev().zip(other.iter().rev()))
+    common(&gap.iter().rev().collect::<Vec<_>>(), &other.iter().rev().collect::<Vec<_>>(), MAX_EDITS)
 }
 
-fn common<'a>(pairs: impl Iterator<Item = (&'a Slot, &'a Slot)>) -> usize {
-    let mut differing = 0;
-    let mut length = 0;
-    for (a, b) in pairs {
-        if a.kernel != b.kernel {
-            differing += 1;
-            if a.role != b.role || differing > 1 {
-                break;
-            }
-        }
-        length += 1;
+/// Slots in which a first or last layer may differ from the others.
+const MAX_EDITS: u32 = 2;
+
+/// The furthest slot of `gap` that is matched when slots of both are paired in order.
+///
+/// A pair is equal or, at the price of an edit, of equal role; a slot that only one side has costs an edit
+/// too. Leading edits with nothing after them match nothing.
+fn common(gap: &[&Slot], other: &[&Slot], edits: u32) -> usize {
+    let equal = gap.iter().zip(other).take_while(|(a, b)| a.kernel == b.kernel).count();
+    let (Some(a), Some(b)) = (gap.get(equal), other.get(equal)) else { return equal };
+    if edits == 0 {
+        return equal;
     }
-    length
+    let rest = |skip_gap: usize, skip_other: usize| {
+        let gap = gap.get(equal + skip_gap..).unwrap_or_default();
+        let other = other.get(equal + skip_other..).unwrap_or_default();
+        common(gap, other, edits - 1)
+    };
+    let same_role = if a.role == b.role { equal + 1 + rest(1, 1) } else { equal };
+    let only_gap = match rest(1, 0) {
+        0 => equal,
+        matched => equal + 1 + matched,
+    };
+    let only_other = equal + rest(0, 1);
+    same_role.max(only_gap).max(only_other)
 }
 
 /// The gap whose kernels repeat most often; ties to the first.
-pub fn most_common<'s>(gaps: &[&'s [Slot]]) -> Option<&'s [Slot]> {
+fn most_common<'s>(gaps: &[&'s [Slot]]) -> Option<&'s [Slot]> {
     let mut counts: std::collections::BTreeMap<Vec<u32>, (usize, usize)> = std::collections::BTreeMap::new();
     for (index, gap) in gaps.iter().enumerate() {
         counts.entry(kernels(gap)).or_insert((0, index)).0 += 1;
@@ -95,6 +124,6 @@ pub fn most_common<'s>(gaps: &[&'s [Slot]]) -> Option<&'s [Slot]> {
 }
 
 /// The kernel ids of a run of slots, as numbers.
-pub fn kernels(slots: &[Slot]) -> Vec<u32> {
+fn kernels(slots: &[Slot]) -> Vec<u32> {
     slots.iter().map(|slot| slot.kernel.0).collect()
 }

@@ -10,7 +10,7 @@ mod bodies;
 mod cut;
 mod slots;
 
-pub use anchor::{anchors, main_stream};
+pub use anchor::{Anchor, anchors, main_stream};
 pub use slots::{Slot, slots};
 
 use super::activity::Timeline;
@@ -21,12 +21,17 @@ use crate::trace::{StreamId, Trace};
 /// More distinct bodies than this for each eight layers is no repetition.
 const BODIES_PER_EIGHT_LAYERS: usize = 2;
 
+/// Bodies of one model are of like size: an expert layer has twice the kernels of a dense one, not ten times.
+/// Beyond this ratio, what repeats is a program around the attention, such as an image decoder.
+const LARGEST_TO_SMALLEST: usize = 4;
+
 /// Finds the layers of a stage in its first step whose anchors are as many as in most steps.
 ///
 /// `None` when there is no attention, a single layer, or no repetition.
 pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
-    let step = typical_step(trace, timeline, stage)?;
-    let (slots, ids) = slots(trace, timeline, |one| one.step == Some(step));
+    let step = typical_step(timeline, stage)?;
+    let of_step = timeline.placed.iter().enumerate().filter(|(_, one)| one.step == Some(step));
+    let (slots, ids) = slots(trace, &timeline.classes, of_step.map(|(index, one)| (index, one.activity)));
     let stream = main_stream(&slots)?;
     let (main, side): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|slot| slot.stream == stream);
     let anchors = anchors(&main);
@@ -35,8 +40,13 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
     }
     let layers = cut::cut(&main, &anchors);
     let signatures = bodies::signatures(&main, &side, &layers);
-    let grouped = bodies::group(&signatures);
+    let mut grouped = bodies::group(&signatures);
+    bodies::mark_outer(&mut grouped, &main, &layers);
     if grouped.bodies.len() > 1 + layers.len() * BODIES_PER_EIGHT_LAYERS / 8 {
+        return None;
+    }
+    let sizes = || grouped.bodies.iter().map(|body| bodies::size(&body.signature));
+    if sizes().max().unwrap_or(0) > sizes().min().unwrap_or(0) * LARGEST_TO_SMALLEST {
         return None;
     }
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
@@ -71,7 +81,7 @@ fn stream_text(trace: &Trace, stream: StreamId) -> String {
 }
 
 /// The first step whose number of activities is the stage's most frequent one.
-fn typical_step(_trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<usize> {
+fn typical_step(timeline: &Timeline, stage: Stage) -> Option<usize> {
     let mut counts = vec![0_usize; timeline.step_stages.len()];
     for step in timeline.placed.iter().filter(|one| one.stage == stage).filter_map(|one| one.step) {
         if let Some(count) = counts.get_mut(step) {

@@ -1,7 +1,7 @@
 //! A step's kernels as slots: what runs on which stream, in the order in which the stream runs it.
 
-use crate::trace::{ActivityKind, Ns, StreamId, Trace};
-use crate::triage::activity::{Placed, Timeline};
+use crate::trace::{Activity, ActivityKind, NameId, Ns, StreamId, Trace};
+use crate::triage::activity::Classes;
 use crate::triage::classify::Role;
 
 /// Index of a kernel id in a table of distinct ids.
@@ -13,6 +13,8 @@ pub struct KernelIx(pub u32);
 pub struct Slot {
     /// Which kernel id.
     pub kernel: KernelIx,
+    /// Which raw name; two raw names of one id are two builds or tiles of it.
+    pub name: NameId,
     /// What it does.
     pub role: Role,
     /// Where it ran.
@@ -23,7 +25,7 @@ pub struct Slot {
     pub end: Ns,
     /// Blocks on the first axis of its launch, 0 when unknown.
     pub grid: u32,
-    /// Its index in the timeline.
+    /// Its index among the activities given.
     pub index: usize,
 }
 
@@ -40,22 +42,22 @@ impl<'t> KernelIds<'t> {
     }
 }
 
-/// The slots of the activities that `wanted` picks, in order of start.
+/// The slots of activities, in order of start; `index` counts them as given.
 ///
 /// Copies between host and device are left out: which of them fall into a step depends on the host.
 pub fn slots<'t>(
     trace: &Trace,
-    timeline: &'t Timeline,
-    wanted: impl Fn(&Placed) -> bool,
+    classes: &'t Classes,
+    activities: impl IntoIterator<Item = (usize, Activity)>,
 ) -> (Vec<Slot>, KernelIds<'t>) {
     let mut table = std::collections::BTreeMap::new();
     let mut ids = KernelIds::default();
     let mut slots = Vec::new();
-    for (index, one) in timeline.placed.iter().enumerate().filter(|(_, one)| wanted(one)) {
-        if one.activity.kind == ActivityKind::Copy && is_host_copy(trace.names.get(one.activity.name)) {
+    for (index, activity) in activities {
+        if activity.kind == ActivityKind::Copy && is_host_copy(trace.names.get(activity.name)) {
             continue;
         }
-        let Some(class) = timeline.classes.get(one.activity.name) else { continue };
+        let Some(class) = classes.get(activity.name) else { continue };
         let next = KernelIx(u32::try_from(ids.ids.len()).unwrap_or(u32::MAX));
         let kernel = *table.entry(class.id.as_str()).or_insert_with(|| {
             ids.ids.push(&class.id);
@@ -63,14 +65,16 @@ pub fn slots<'t>(
         });
         slots.push(Slot {
             kernel,
+            name: activity.name,
             role: class.role,
-            stream: one.stream(),
-            start: one.activity.span.start,
-            end: one.activity.span.end,
-            grid: one.activity.grid.first().copied().unwrap_or(0),
+            stream: activity.stream,
+            start: activity.span.start,
+            end: activity.span.end,
+            grid: activity.grid.first().copied().unwrap_or(0),
             index,
         });
     }
+    slots.sort_by_key(|slot| (slot.start, std::cmp::Reverse(slot.end)));
     (slots, ids)
 }
 
