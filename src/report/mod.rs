@@ -9,6 +9,7 @@
 pub(crate) mod fixture;
 mod headline;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 mod select;
 pub mod text;
