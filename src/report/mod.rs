@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod github;
 mod headline;
 pub mod json;
 pub mod junit;
