@@ -3,3 +3,4 @@
 //! What is written was rendered before; nothing here looks into a report beyond its verdict.
 
 pub mod files;
+pub mod github;
