@@ -7,7 +7,8 @@ use super::context::Context;
 use super::error::CliError;
 use crate::common::text::nearest;
 use crate::config::{self, Config};
-use crate::publish::{files::ReportSet, github};
+use crate::publish::files::{COMMENT_MD, JUNIT_XML, REPORT_JSON, ReportSet};
+use crate::publish::github;
 use crate::report;
 use crate::run::check::{CheckOptions, OnInconclusive, OnMissingBaseline, Scenario, check};
 use crate::verdict::{CheckReport, Policy};
@@ -22,7 +23,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         policy.min_share = min_share;
     }
     let reports = ReportSet { dir: args.report_dir.clone() };
-    reports.prepare().map_err(|error| CliError::write(&args.report_dir, &error))?;
+    reports.prepare()?;
     let classifier = context.classifier()?;
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
@@ -40,7 +41,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         load: context.load_options(None, &progress),
     };
     let report = check(&scenarios, &classifier, &options)?;
-    reports.write_all(&report).map_err(|error| CliError::write(&args.report_dir, &error))?;
+    reports.write_all(&report)?;
     if args.github {
         publish_to_github(&report, &reports, context)?;
     }
@@ -61,9 +62,16 @@ fn publish_to_github(report: &CheckReport, reports: &ReportSet, context: &Contex
     for line in report::github::annotations(report) {
         context.print(&format!("{line}\n"))?;
     }
-    let environment = github::Environment::from_process();
-    github::publish(report, reports, &environment)
-        .map_err(|error| CliError::write(Path::new("the files that GitHub Actions names"), &error))
+    let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let environment =
+        github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") };
+    if github::append_summary(&environment, &report::markdown::comment(report))? == github::Summary::Full {
+        context.note("the step summary is full; the comment was not added to it");
+    }
+    let [report_json, junit, comment] = [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| reports.path(name));
+    let paths = github::Paths { report_json: &report_json, junit: &junit, comment: &comment };
+    github::append_outputs(&environment, report, paths)?;
+    Ok(())
 }
 
 /// What the arguments and the configuration mean together.

@@ -26,11 +26,11 @@ pub fn run(args: &DemoArgs, context: &Context) -> Result<u8, CliError> {
         synth::write_capture(&workload, folder).map_err(|error| write(folder, error))?;
     }
     let baseline = dir.join("baseline.yaml");
-    files::write(&baseline, BASELINE.as_bytes()).map_err(|error| write(&baseline, error))?;
+    files::write(&baseline, BASELINE.as_bytes())?;
     let reports = ReportSet { dir: dir.join("report") };
-    reports.prepare().map_err(|error| write(&reports.dir, error))?;
+    reports.prepare()?;
     let report = judge(&after, &baseline, context)?;
-    reports.write_all(&report).map_err(|error| write(&reports.dir, error))?;
+    reports.write_all(&report)?;
     if context.quiet {
         context.print(&report::text::check_line(&report))?;
         return Ok(0);

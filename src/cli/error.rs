@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::common::text::printable;
 use crate::common::yaml::YamlError;
+use crate::publish::files::PublishError;
 use crate::run::CaptureError;
 use crate::run::check::CheckError;
 use crate::source::SourceError;
@@ -70,12 +71,24 @@ impl From<CheckError> for CliError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Baseline(error) => Self::yaml("baseline", &error),
+            CheckError::Publish(error) => error.into(),
             CheckError::Io { path, reason } => Self {
                 what: "cannot use the baseline".to_owned(),
                 place: format!("{}: {reason}", path.display()),
                 help: "check the path and its permissions".to_owned(),
                 exit: 5,
             },
+        }
+    }
+}
+
+impl From<PublishError> for CliError {
+    fn from(error: PublishError) -> Self {
+        Self {
+            what: "cannot write".to_owned(),
+            place: error.to_string(),
+            help: "check the path and its permissions".to_owned(),
+            exit: 5,
         }
     }
 }

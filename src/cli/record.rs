@@ -28,8 +28,7 @@ pub fn run(args: &RecordArgs, context: &Context) -> Result<u8, CliError> {
     match &args.output {
         None => context.print(&text)?,
         Some(path) => {
-            crate::publish::files::write(path, text.as_bytes())
-                .map_err(|error| CliError::write(path, &error))?;
+            crate::publish::files::write(path, text.as_bytes())?;
             context.note(&format!("wrote {}; review and commit it", path.display()));
         }
     }

@@ -37,8 +37,7 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
     let text = render(triage, args, context);
     match &args.output {
         None => context.print(&text)?,
-        Some(path) => crate::publish::files::write(path, text.as_bytes())
-            .map_err(|error| CliError::write(path, &error))?,
+        Some(path) => crate::publish::files::write(path, text.as_bytes())?,
     }
     let doubts = doubts_about_capture(std::slice::from_ref(triage));
     match doubts.first() {

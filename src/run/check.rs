@@ -67,6 +67,9 @@ pub enum CheckError {
     /// A baseline that cannot be read as one.
     #[error(transparent)]
     Baseline(#[from] YamlError),
+    /// A file that could not be written.
+    #[error(transparent)]
+    Publish(#[from] crate::publish::files::PublishError),
     /// A baseline file that is there and cannot be opened or written.
     #[error("cannot use {path}: {reason}")]
     Io {
@@ -161,11 +164,7 @@ fn one(
     if options.on_missing_baseline == OnMissingBaseline::Seed {
         return match record(&capture, None) {
             Ok(text) => {
-                let io = |error: std::io::Error| CheckError::Io {
-                    path: scenario.baseline.clone(),
-                    reason: error.to_string(),
-                };
-                crate::publish::files::write(&scenario.baseline, text.as_bytes()).map_err(io)?;
+                crate::publish::files::write(&scenario.baseline, text.as_bytes())?;
                 let mut notes = notes;
                 notes.push(format!("wrote {path} from this capture; review and commit it"));
                 let baseline = baseline::parse(&text, &scenario.baseline)?;

@@ -142,26 +142,21 @@ pub fn priced(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &
     } else {
         Code::KernelReplaced
     };
-    let gone = changed.iter().find(|row| row.change == Change::Gone);
-    let came = gone.and_then(|gone| {
-        changed
-            .iter()
-            .filter(|row| row.change == Change::Came && succeeds(gone, row))
-            // The same role before the same count, then the larger one.
-            .min_by_key(|row| (row.role != gone.role, std::cmp::Reverse(row.after.ns as i64)))
-    });
-    let what = match (gone, came) {
-        (Some(gone), Some(came)) => {
-            format!("{} is gone, {} came in its place", side(gone, gone.before), side(came, came.after))
+    let gone = changed.iter().find(|row| row.change == Change::Gone).copied();
+    let successors: Vec<&RowDelta> =
+        gone.map(|gone| successors(gone, &changed)).unwrap_or_default().into_iter().take(3).collect();
+    let what = match gone {
+        None => first_change(first),
+        Some(gone) if successors.is_empty() => format!("{} is gone", side(gone, gone.before)),
+        Some(gone) => {
+            let list: Vec<String> = successors.iter().map(|row| successor(row)).collect();
+            format!("{} is gone, {} in its place", side(gone, gone.before), list.join(" and "))
         }
-        (Some(gone), None) => format!("{} is gone", side(gone, gone.before)),
-        (None, _) => first_change(first),
     };
-    let others = changed.len().saturating_sub(1 + usize::from(gone.is_some() && came.is_some()));
-    let others = if others == 0 {
-        String::new()
-    } else {
-        format!(", and {} more changed", crate::common::text::count(others as u64, "kernel"))
+    let others = match changed.len().saturating_sub(1 + successors.len()) {
+        0 => String::new(),
+        1 => ", and 1 more kernel changed".to_owned(),
+        others => format!(", and {others} more kernels changed"),
     };
     let message =
         format!("{what}{others}: {} a step, {} of GPU time", signed_time(total.ns), signed_pct(total.pct));
@@ -186,6 +181,38 @@ pub fn priced(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &
     finding.before = finding.before.map(tenth);
     finding.after = finding.after.map(tenth);
     Some(finding)
+}
+
+/// What took a kernel's place, the same role first, then the same count, the dearest first.
+fn successors<'d>(gone: &RowDelta, changed: &[&'d RowDelta]) -> Vec<&'d RowDelta> {
+    let mut found: Vec<&RowDelta> = changed.iter().copied().filter(|row| succeeds(gone, row)).collect();
+    // Where something came with the very count of what is gone, other changes of its role are another story.
+    let has_count = |row: &RowDelta| {
+        let more = row.after.launches - row.before.launches;
+        (more - gone.before.launches).abs() <= gone.before.launches * 0.02
+    };
+    if found.iter().any(|row| has_count(row)) {
+        found.retain(|row| has_count(row));
+    }
+    found.sort_by(|a, b| {
+        (a.role != gone.role)
+            .cmp(&(b.role != gone.role))
+            .then_with(|| b.price_ns().total_cmp(&a.price_ns()))
+            .then_with(|| a.kernel.cmp(&b.kernel))
+    });
+    found
+}
+
+fn successor(row: &RowDelta) -> String {
+    if row.change == Change::Came {
+        return side(row, row.after);
+    }
+    format!(
+        "`{}` ({} a step more, {})",
+        row.kernel,
+        launches(row.after.launches - row.before.launches),
+        signed_time(row.price_ns())
+    )
 }
 
 fn tenth(us: f64) -> f64 {

@@ -6,5 +6,14 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::string_slice,
     reason = "helpers of tests stop the test when the world is not as expected"
 )]
+
+mod architecture;
+mod bad_input;
+mod corpus;
+mod determinism;
+mod exit_codes;
+mod support;
+mod verdicts;

@@ -1,0 +1,444 @@
+//! Reports built by hand, for the tests of every rendering.
+#![allow(missing_docs, reason = "the names say it, and no one else sees them")]
+
+use crate::triage::{
+    Flags, FoundBy, HealthEntry, KernelRow, Mode, OverlapRow, PathRow, PathState, Role, SCHEMA, Stage,
+    StageEvidence, StageTriage, StepTotals, Tool, TraceEntry, Triage,
+};
+use crate::verdict::{
+    BaselineRef, Case, CaseResult, CheckReport, Code, Finding, Level, Outcome, Policy, Price, ScenarioReport,
+};
+
+pub const FILE: &str = "baselines/qwen3-30b-decode.b300.yaml";
+
+/// Names that try to leave the place they are put in.
+pub const HOSTILE: [&str; 14] = [
+    "a|b||c",
+    "`` ``` code ` end",
+    "<img src=x onerror=alert(1)>",
+    "</code></pre></details><!-- -->",
+    "@everyone and @octo/team, see #1 or https://example.com or www.example.com",
+    "-->",
+    "<!-- profgate:comment -->",
+    "\u{202e}gnp.exe\u{2066}",
+    "\u{1b}[31mred\u{1b}[0m\u{7}\u{0}",
+    "first\nsecond\r\nthird\u{2028}fourth",
+    "]]> & <![CDATA[ \u{fffe}\u{ffff}",
+    "::error file=x::boo\n::set-output name=a::b\n##[error]c",
+    "[link](javascript:alert(1)) ![image](x) **bold** _it_ ~~s~~ $x$ \\| &lt;",
+    "",
+];
+
+pub fn kernel(name: &str, launches: u64, total_us: i64, share_pct: f64) -> KernelRow {
+    KernelRow {
+        kernel: name.to_owned(),
+        role: Role::Other,
+        launches: launches * 8,
+        launches_per_step: launches as f64,
+        total_ns: total_us * 8_000,
+        added_ns: total_us * 8_000,
+        share_pct,
+        exclusive_ns: total_us * 6_000,
+        hidden_ns: total_us * 2_000,
+        per_step_ns: total_us * 1_000,
+        median_ns: 10_000,
+        mad_ns: 100,
+        names: Vec::new(),
+        sites: Vec::new(),
+        cpu_ops: Vec::new(),
+    }
+}
+
+pub fn stage(stage: Stage, kernels: Vec<KernelRow>) -> StageTriage {
+    StageTriage {
+        stage,
+        stage_evidence: StageEvidence::Annotation,
+        steps: StepTotals {
+            count: 8,
+            found_by: FoundBy::Annotation,
+            activities: kernels.iter().map(|row| row.launches).sum(),
+            total_ns: kernels.iter().map(|row| row.total_ns).sum(),
+            busy_ns: 33_000_000,
+            span_ns: 40_000_000,
+            same_stream_overlap_ns: 0,
+            activities_per_step: 735.0,
+            busy_per_step_ns: 4_125_000,
+        },
+        kernels,
+        overlaps: Vec::new(),
+        paths: Vec::new(),
+        layers: None,
+    }
+}
+
+pub fn triage() -> Triage {
+    let mut decode = stage(
+        Stage::Decode,
+        vec![
+            kernel("nvjet-gemm-bf16", 192, 2_100, 50.5),
+            kernel("fmha-trtllm-gen", 48, 1_250, 30.0),
+            kernel("rmsnorm", 97, 480, 11.5),
+            kernel("rotary-embedding", 48, 300, 7.25),
+            kernel("argmax", 1, 21, 0.5),
+            kernel("memcpy-dtod", 1, 10, 0.25),
+        ],
+    );
+    decode.overlaps.push(OverlapRow {
+        kernel: "rmsnorm".to_owned(),
+        verdict: "headroom".to_owned(),
+        dependency_risk: "low".to_owned(),
+        recommendation: "run it on a second stream beside the all-reduce".to_owned(),
+        hidden_by: Vec::new(),
+        path: None,
+        headroom_ns: 120_000,
+    });
+    decode.paths.push(PathRow {
+        path: "fused-qknorm-rope".to_owned(),
+        name: "Fused QK norm and RoPE".to_owned(),
+        kind: "fuse".to_owned(),
+        state: PathState::Split,
+        fused: 0,
+        split: 48,
+        related_ns: 6_240_000,
+        share_pct: 18.75,
+        class: "should-apply".to_owned(),
+        evidence: vec!["rmsnorm".to_owned(), "rotary-embedding".to_owned()],
+        locations: vec!["sglang/srt/models/qwen3_moe.py:214".to_owned()],
+        source_paths: vec!["sgl-kernel/csrc/fused_qknorm_rope.cu".to_owned()],
+        flags: Flags { on: vec!["--enable-fused-qk-norm-rope".to_owned()], off: Vec::new() },
+        pr: Vec::new(),
+    });
+    Triage {
+        schema: SCHEMA,
+        tool: Tool { name: "profgate".to_owned(), version: "0.1.0".to_owned() },
+        mode: Mode::SingleTrace,
+        framework: "sglang".to_owned(),
+        framework_evidence: "python frames under sglang/srt".to_owned(),
+        model: Some("Qwen/Qwen3-30B-A3B".to_owned()),
+        server_args: None,
+        overlap_evidence: Mode::SingleTrace,
+        conclusion: "decode: nvjet-gemm-bf16 takes 50.5 % of GPU time (gemm in all 50.5 %).".to_owned(),
+        traces: vec![TraceEntry {
+            path: "captures/qwen3/TP-0-DECODE.trace.json.gz".to_owned(),
+            part: "formal".to_owned(),
+            rank: 0,
+            stage: Some(Stage::Decode),
+            gpu: Some("NVIDIA B300".to_owned()),
+            events: 120_000,
+            activities: 5_880,
+            kernels: 5_872,
+            world_size: Some(1),
+            runtime: Some("cuda 13.0".to_owned()),
+            sha256: "0".repeat(64),
+        }],
+        health: vec![HealthEntry {
+            code: "duration-missing".to_owned(),
+            count: 2,
+            detail: "event 17".to_owned(),
+        }],
+        stages: vec![decode],
+        similarity: Vec::new(),
+    }
+}
+
+fn scenario(name: &str, findings: Vec<Finding>) -> ScenarioReport {
+    ScenarioReport {
+        scenario: name.to_owned(),
+        verdict: Outcome::of(&findings),
+        baseline: BaselineRef { path: format!("baselines/{name}.b300.yaml"), sha256: Some("1".repeat(64)) },
+        findings,
+        improvements: Vec::new(),
+        price: Vec::new(),
+        layer_diff: Vec::new(),
+        unknowns: Vec::new(),
+        notes: Vec::new(),
+        cases: Vec::new(),
+        triage: None,
+    }
+}
+
+fn case(table: &str, subject: &str, result: CaseResult, message: &str, line: Option<u64>) -> Case {
+    Case {
+        table: table.to_owned(),
+        stage: (table != "capture").then_some(Stage::Decode),
+        subject: subject.to_owned(),
+        result,
+        message: message.to_owned(),
+        line,
+    }
+}
+
+/// A path that is off, and what that costs; one warning, one improvement.
+pub fn failing() -> ScenarioReport {
+    let missing = Finding::new(
+        Code::PathMissing,
+        "fused-qknorm-rope",
+        "Fused QK norm and RoPE is expected 48 times a step; it ran fused 0 times and split into separate kernels 48 times",
+    )
+    .in_stage(Stage::Decode)
+    .with_numbers(48.0, 0.0, "fused/step")
+    .at(FILE, 31)
+    .with_evidence(vec!["its code: sgl-kernel/csrc/fused_qknorm_rope.cu".to_owned()])
+    .with_help("check the server's flags: `--enable-fused-qk-norm-rope` switches it on");
+    let costlier = Finding::new(
+        Code::StructureCostlier,
+        "fused-qknorm-rope-bf16",
+        "`fused-qknorm-rope-bf16` (48 a step, 230 µs) is gone, `rotary-embedding` (48 a step, 300 µs) came in its place, and 1 kernel more changed: +310 µs a step, +8.1 % of GPU time",
+    )
+    .in_stage(Stage::Decode)
+    .with_numbers(470.0, 780.0, "us/step")
+    .at(FILE, 14)
+    .with_evidence(vec![
+        "gone: `fused-qknorm-rope-bf16` (rope), 48 → 0 a step, 230 µs → 0 µs".to_owned(),
+        "came: `rotary-embedding` (rope), 0 → 48 a step, 0 µs → 300 µs".to_owned(),
+        "count: `rmsnorm` (norm), 49 → 97 a step, 240 µs → 480 µs".to_owned(),
+    ])
+    .with_help(
+        "find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew",
+    );
+    let mut slower = Finding::new(
+        Code::KernelSlower,
+        "fmha-trtllm-gen",
+        "`fmha-trtllm-gen` (48 a step, as before) takes 26 µs instead of 20 µs each (+30.0 %): +288 µs a step, +7.5 % of GPU time",
+    )
+    .in_stage(Stage::Decode)
+    .with_numbers(20.0, 26.0, "us/launch")
+    .at(FILE, 16)
+    .with_evidence(vec!["too few instances, too much noise or drift to fail on it".to_owned()])
+    .with_help("look for another tile, clock or input shape behind the same name");
+    slower.level = Level::Warn;
+    let mut report = scenario("qwen3-30b-decode", vec![missing, costlier, slower]);
+    report.improvements = vec![
+        Finding::new(
+            Code::KernelFaster,
+            "nvjet-gemm-bf16",
+            "`nvjet-gemm-bf16` (192 a step, as before) takes 10.9 µs instead of 14 µs each (−22.1 %): −595 µs a step, −14.4 % of GPU time",
+        )
+        .in_stage(Stage::Decode)
+        .with_numbers(14.0, 10.9, "us/launch")
+        .at(FILE, 13),
+    ];
+    report.price = vec![Price {
+        stage: Stage::Decode,
+        structural_ns: 310_000,
+        structural_pct: 8.1,
+        same_rows_pct: -7.4,
+        busy_pct: 0.4,
+    }];
+    report.unknowns = vec!["model".to_owned(), "tp".to_owned()];
+    report.notes = vec!["rank 0 of 4 was read".to_owned()];
+    report.cases = vec![
+        case("capture", "comparable", CaseResult::Held, "", None),
+        case("kernels", "nvjet-gemm-bf16", CaseResult::Held, "", Some(13)),
+        case(
+            "kernels",
+            "fused-qknorm-rope-bf16",
+            CaseResult::Violated,
+            &report.findings[1].message,
+            Some(14),
+        ),
+        case("kernels", "fmha-trtllm-gen", CaseResult::Held, "", Some(16)),
+        case("paths", "fused-qknorm-rope", CaseResult::Violated, &report.findings[0].message, Some(31)),
+    ];
+    report.triage = Some(triage());
+    report
+}
+
+/// A capture without a kernel.
+pub fn unjudged() -> ScenarioReport {
+    let empty =
+        Finding::new(Code::CaptureEmpty, "captures/mistral/rank0.json", "no GPU activity was recorded")
+            .with_help("profile with GPU activities on while requests run");
+    let mut report = scenario("mistral-prefill", vec![empty]);
+    report.cases = vec![
+        case("capture", "comparable", CaseResult::Unjudged, "no GPU activity was recorded", None),
+        case("kernels", "gemm", CaseResult::Unjudged, "the capture could not be judged", Some(9)),
+    ];
+    report
+}
+
+/// A scenario without a baseline.
+pub fn missing_baseline() -> ScenarioReport {
+    let finding = Finding::new(
+        Code::BaselineMissing,
+        "baselines/llama-mixed.b300.yaml",
+        "there is no baseline `baselines/llama-mixed.b300.yaml`",
+    )
+    .with_help("record one with `profgate baseline record`");
+    let message = finding.message.clone();
+    let mut report = scenario("llama-mixed", vec![finding]);
+    report.baseline.sha256 = None;
+    report.cases =
+        vec![case("capture", "baselines/llama-mixed.b300.yaml", CaseResult::Skipped, &message, None)];
+    report
+}
+
+/// A scenario that passes because its one finding is waived.
+pub fn waived() -> ScenarioReport {
+    let mut finding = Finding::new(Code::PathPartial, "fused-moe", "Fused MoE ran fused 40 times of 48")
+        .in_stage(Stage::Decode)
+        .with_numbers(48.0, 40.0, "fused/step")
+        .at("baselines/deepseek.b300.yaml", 22);
+    finding.waived_by = Some("fused-moe-until-june".to_owned());
+    let message = finding.message.clone();
+    let mut report = scenario("deepseek", vec![finding]);
+    report.cases = vec![
+        case("capture", "comparable", CaseResult::Held, "", None),
+        case("paths", "fused-moe", CaseResult::Skipped, &message, Some(22)),
+    ];
+    report
+}
+
+pub fn run(scenarios: Vec<ScenarioReport>) -> CheckReport {
+    let verdict = scenarios.iter().map(|scenario| scenario.verdict).max().unwrap_or(Outcome::Pass);
+    CheckReport {
+        schema: SCHEMA,
+        tool: Tool { name: "profgate".to_owned(), version: "0.1.0".to_owned() },
+        verdict,
+        exit_code: crate::verdict::exit_code(verdict, false),
+        policy: Policy::default(),
+        scenarios,
+    }
+}
+
+/// One scenario that fails.
+pub fn one_failure() -> CheckReport {
+    run(vec![failing()])
+}
+
+/// One scenario of every verdict.
+pub fn mixed() -> CheckReport {
+    run(vec![failing(), unjudged(), missing_baseline(), waived()])
+}
+
+/// Two scenarios in which nothing changed.
+pub fn green() -> CheckReport {
+    let mut one = scenario("qwen3-30b-decode", Vec::new());
+    one.cases = vec![
+        case("capture", "comparable", CaseResult::Held, "", None),
+        case("kernels", "nvjet-gemm-bf16", CaseResult::Held, "", Some(13)),
+        case("paths", "fused-qknorm-rope", CaseResult::Held, "", Some(31)),
+    ];
+    one.triage = Some(triage());
+    let mut two = scenario("qwen3-30b-prefill", Vec::new());
+    two.cases = vec![case("capture", "comparable", CaseResult::Held, "", None)];
+    run(vec![one, two])
+}
+
+/// A failing run in which every text that comes from outside is `name`.
+pub fn hostile(name: &str) -> CheckReport {
+    let mut report = mixed();
+    for scenario in &mut report.scenarios {
+        scenario.scenario = name.to_owned();
+        scenario.baseline.path = name.to_owned();
+        scenario.unknowns = vec![name.to_owned()];
+        scenario.notes = vec![name.to_owned()];
+        scenario.layer_diff = vec![crate::verdict::LayerDiff {
+            stage: Stage::Decode,
+            body: name.to_owned(),
+            text: format!(" a\n-{}\n+`b`", name.replace('\n', " ")),
+        }];
+        for finding in scenario.findings.iter_mut().chain(&mut scenario.improvements) {
+            name.clone_into(&mut finding.subject);
+            finding.message = format!("`{name}` is gone and `x` came: {name}");
+            finding.evidence = vec![name.to_owned(); 3];
+            finding.cause = vec![name.to_owned()];
+            name.clone_into(&mut finding.help);
+            finding.file = Some(name.to_owned());
+            finding.waived_by = finding.waived_by.take().map(|_| name.to_owned());
+        }
+        for case in &mut scenario.cases {
+            name.clone_into(&mut case.subject);
+            name.clone_into(&mut case.message);
+        }
+        if let Some(triage) = &mut scenario.triage {
+            *triage = hostile_triage(name);
+        }
+    }
+    report
+}
+
+/// A triage in which every text that comes from outside is `name`.
+pub fn hostile_triage(name: &str) -> Triage {
+    let mut triage = triage();
+    for text in [&mut triage.framework, &mut triage.framework_evidence, &mut triage.conclusion] {
+        name.clone_into(text);
+    }
+    triage.model = Some(name.to_owned());
+    for trace in &mut triage.traces {
+        name.clone_into(&mut trace.path);
+        trace.gpu = Some(name.to_owned());
+        trace.runtime = Some(name.to_owned());
+    }
+    for entry in &mut triage.health {
+        name.clone_into(&mut entry.detail);
+    }
+    for stage in &mut triage.stages {
+        for row in &mut stage.kernels {
+            name.clone_into(&mut row.kernel);
+        }
+        for row in &mut stage.overlaps {
+            name.clone_into(&mut row.kernel);
+            name.clone_into(&mut row.recommendation);
+            row.path = Some(name.to_owned());
+        }
+        for row in &mut stage.paths {
+            for text in [&mut row.path, &mut row.name, &mut row.class] {
+                name.clone_into(text);
+            }
+            let lists = [
+                &mut row.evidence,
+                &mut row.locations,
+                &mut row.source_paths,
+                &mut row.pr,
+                &mut row.flags.on,
+                &mut row.flags.off,
+            ];
+            for list in lists {
+                *list = vec![name.to_owned()];
+            }
+        }
+    }
+    triage.similarity = vec![crate::triage::Similarity {
+        stage: Stage::Decode,
+        path: name.to_owned(),
+        level: "low".to_owned(),
+        signals: vec![name.to_owned()],
+    }];
+    triage
+}
+
+/// A failing run over a capture that has been read: 300 kernels, of which half cannot be told by share.
+pub fn real_size() -> CheckReport {
+    let mut events = vec![r#"{"ph":"X","cat":"user_annotation","name":"step[DECODE bs=8]","pid":1,"tid":1,"ts":0,"dur":100000}"#.to_owned()];
+    let mut at = 10;
+    for index in 0..300_u32 {
+        let length = 1 + 300 / (index + 1);
+        events.push(format!(
+            r#"{{"ph":"X","cat":"kernel","name":"void at::native::kernel_{index}<float, {index}>(int, float*)","pid":0,"tid":7,"ts":{at},"dur":{length},"args":{{"device":0,"stream":7,"correlation":{index}}}}}"#
+        ));
+        at += length + 1;
+    }
+    let bytes = format!(r#"{{"schemaVersion":1,"traceEvents":[{}]}}"#, events.join(","));
+    let trace = crate::trace::read(bytes.as_bytes()).unwrap();
+    let classifier = crate::triage::Classifier::builtin().unwrap();
+    let input = crate::triage::Input {
+        trace: &trace,
+        path: "captures/large/TP-0.trace.json.gz",
+        path_stage: Some(Stage::Decode),
+        rank: 0,
+        sha256: "2",
+    };
+    let triage = crate::triage::triage(&[input], &classifier, None).unwrap();
+    assert!(triage.stages[0].kernels.len() > 20);
+    let mut scenario = failing();
+    scenario.findings = (0..300)
+        .map(|index| {
+            let mut finding = scenario.findings[1].clone();
+            finding.subject = format!("kernel-{index}");
+            finding
+        })
+        .collect();
+    scenario.triage = Some(triage);
+    run(vec![scenario])
+}

@@ -1,0 +1,95 @@
+//! Annotations: the worst findings as commands that a GitHub runner reads from the log.
+
+use super::select::{self, Mark, Shown};
+use crate::common::text::{printable, shorten_middle};
+use crate::verdict::CheckReport;
+
+/// Longest message; a runner shows a few lines.
+const MESSAGE: usize = 1_000;
+
+/// Longest title or path.
+const PROPERTY: usize = 200;
+
+/// One command a line for the worst ten findings that count: errors for what decides, warnings for the rest.
+///
+/// GitHub shows ten annotations of a level and step.
+pub fn annotations(report: &CheckReport) -> Vec<String> {
+    select::findings(report).iter().filter_map(annotation).take(select::SHOWN).collect()
+}
+
+fn annotation(shown: &Shown<'_>) -> Option<String> {
+    let command = match shown.mark {
+        Mark::Fail | Mark::Inconclusive | Mark::NoBaseline => "error",
+        Mark::Warn => "warning",
+        Mark::Note | Mark::Waived => return None,
+    };
+    let finding = shown.finding;
+    let mut properties = Vec::new();
+    if let Some(file) = finding.file.as_deref().filter(|file| !file.is_empty()) {
+        properties.push(format!("file={}", property(file)));
+        if let Some(line) = finding.line {
+            properties.push(format!("line={line}"));
+        }
+    }
+    let title = format!("profgate: {} in {}", finding.code.as_str(), shown.scenario.scenario);
+    properties.push(format!("title={}", property(&title)));
+    let help = if finding.help.is_empty() { String::new() } else { format!("\nTo do: {}", finding.help) };
+    Some(format!("::{command} {}::{}", properties.join(","), data(&format!("{}{help}", finding.message))))
+}
+
+/// The text after the second `::`. Line breaks are ours; those of a name become visible first.
+fn data(text: &str) -> String {
+    let lines: Vec<String> = shorten_middle(text, MESSAGE).split('\n').map(printable).collect();
+    escaped(&lines.join("\n"))
+}
+
+fn property(text: &str) -> String {
+    escaped(&printable(&shorten_middle(text, PROPERTY))).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn each_finding_that_counts_is_one_command() {
+        insta::assert_snapshot!(annotations(&fixture::mixed()).join("\n"), @r#"
+        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=31,title=profgate%3A path-missing in qwen3-30b-decode::Fused QK norm and RoPE is expected 48 times a step; it ran fused 0 times and split into separate kernels 48 times%0ATo do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on
+        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=14,title=profgate%3A structure-costlier in qwen3-30b-decode::`fused-qknorm-rope-bf16` (48 a step, 230 µs) is gone, `rotary-embedding` (48 a step, 300 µs) came in its place, and 1 kernel more changed: +310 µs a step, +8.1 %25 of GPU time%0ATo do: find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew
+        ::error title=profgate%3A capture-empty in mistral-prefill::no GPU activity was recorded%0ATo do: profile with GPU activities on while requests run
+        ::error title=profgate%3A baseline-missing in llama-mixed::there is no baseline `baselines/llama-mixed.b300.yaml`%0ATo do: record one with `profgate baseline record`
+        ::warning file=baselines/qwen3-30b-decode.b300.yaml,line=16,title=profgate%3A kernel-slower in qwen3-30b-decode::`fmha-trtllm-gen` (48 a step, as before) takes 26 µs instead of 20 µs each (+30.0 %25): +288 µs a step, +7.5 %25 of GPU time%0ATo do: look for another tile, clock or input shape behind the same name
+        "#);
+    }
+
+    #[test]
+    fn what_ends_a_property_is_escaped() {
+        assert_eq!(property("a:b,c%d\n"), "a%3Ab%2Cc%25d\u{fffd}");
+        assert_eq!(data("50 %, a::b\nnext"), "50 %25, a::b%0Anext");
+    }
+
+    #[test]
+    fn a_hostile_name_makes_no_second_command() {
+        for name in fixture::HOSTILE.map(str::to_owned).into_iter().chain(["%0A::".repeat(5_000)]) {
+            let lines = annotations(&fixture::hostile(&name));
+            assert_eq!(lines.len(), 5);
+            for line in &lines {
+                assert_eq!(line.lines().count(), 1, "{line}");
+                let (properties, _) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
+                assert!(properties.starts_with("error ") || properties.starts_with("warning "), "{line}");
+                assert!(!line.contains(['\r', '\u{1b}', '\u{202e}']), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_than_ten_are_made() {
+        assert_eq!(annotations(&fixture::real_size()).len(), 10);
+        assert_eq!(annotations(&fixture::green()), Vec::<String>::new());
+    }
+}

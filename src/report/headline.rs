@@ -1,0 +1,208 @@
+//! The first sentence of every rendering: the verdict, what it rests on, and what to do.
+
+use super::select::{self, Mark, Shown};
+use super::unit::{signed_percent, signed_time};
+use crate::common::text::{count, shorten_middle};
+use crate::verdict::{CheckReport, Outcome};
+
+/// Longest name in a headline.
+const NAME: usize = 60;
+
+/// Longest quoted message in a headline.
+const QUOTE: usize = 200;
+
+/// The verdict in a word.
+pub fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "Pass",
+        Outcome::Warn => "Pass with warnings",
+        Outcome::NoBaseline => "No baseline",
+        Outcome::Inconclusive => "Inconclusive",
+        Outcome::Fail => "Fail",
+    }
+}
+
+/// What the verdict rests on and what to do. Names stand in backticks.
+pub fn sentence(report: &CheckReport) -> String {
+    let all = select::findings(report);
+    match report.verdict {
+        Outcome::Pass => passed(report, &all),
+        Outcome::Warn => format!(
+            "look at {}; nothing fails the gate.",
+            about(&with(&all, Mark::Warn)).unwrap_or_else(|| "nothing".to_owned())
+        ),
+        Outcome::NoBaseline => format!(
+            "nothing to compare with in {}. Record a baseline with `profgate baseline record`.",
+            scenarios(&with(&all, Mark::NoBaseline))
+        ),
+        Outcome::Inconclusive => inconclusive(&all),
+        Outcome::Fail => failed(&all),
+    }
+}
+
+fn passed(report: &CheckReport, all: &[Shown<'_>]) -> String {
+    let improved = select::improvements(report).len() as u64;
+    let mut text = if all.is_empty() && improved == 0 {
+        format!("no change in {}; nothing to do.", count(report.scenarios.len() as u64, "scenario"))
+    } else {
+        format!("nothing got worse in {}.", count(report.scenarios.len() as u64, "scenario"))
+    };
+    let waived = with(all, Mark::Waived).len() as u64;
+    if waived > 0 {
+        text.push_str(&format!(" {} waived.", count(waived, "finding")));
+    }
+    if improved > 0 {
+        text.push_str(&format!(
+            " {}: record the baseline anew to keep what was gained.",
+            count(improved, "improvement")
+        ));
+    }
+    text
+}
+
+fn inconclusive(all: &[Shown<'_>]) -> String {
+    let doubts = with(all, Mark::Inconclusive);
+    let Some(worst) = doubts.first() else { return "the run could not be judged.".to_owned() };
+    let mut text = format!(
+        "{} could not be judged: {}.",
+        scenarios(&doubts),
+        shorten_middle(worst.finding.message.trim_end_matches('.'), QUOTE)
+    );
+    if !worst.finding.help.is_empty() {
+        text.push_str(&format!(
+            " To do: {}.",
+            shorten_middle(worst.finding.help.trim_end_matches('.'), QUOTE)
+        ));
+    }
+    text
+}
+
+fn failed(all: &[Shown<'_>]) -> String {
+    let failures = with(all, Mark::Fail);
+    let mut text = format!(
+        "{}{}. Undo what caused it, or record the baseline anew if the change is wanted.",
+        about(&failures).unwrap_or_else(|| "a scenario failed".to_owned()),
+        failures.first().map_or_else(String::new, cost)
+    );
+    let unjudged = distinct(&with(all, Mark::Inconclusive)).len() as u64;
+    if unjudged > 0 {
+        text.push_str(&format!(" {} could not be judged.", count(unjudged, "scenario")));
+    }
+    let without = distinct(&with(all, Mark::NoBaseline)).len() as u64;
+    if without > 0 {
+        let has = if without == 1 { "has" } else { "have" };
+        text.push_str(&format!(" {} {has} no baseline.", count(without, "scenario")));
+    }
+    text
+}
+
+/// The worst of some findings by name, the others by number, and where they are.
+fn about(some: &[Shown<'_>]) -> Option<String> {
+    let worst = some.first()?;
+    let stage = worst.finding.stage.map_or(String::new(), |stage| format!(", {}", stage.as_str()));
+    let mut text = format!("{} ({}{stage})", name(&worst.finding.subject), worst.finding.code.as_str());
+    let others = some.len().saturating_sub(1) as u64;
+    if others > 0 {
+        text.push_str(&format!(" and {}", count(others, "more finding")));
+    }
+    text.push_str(&format!(" in {}", scenarios(some)));
+    Some(text)
+}
+
+/// What the changed kernels of the finding's stage cost; empty when that is nothing.
+fn cost(shown: &Shown<'_>) -> String {
+    let price = shown.scenario.price.iter().find(|price| Some(price.stage) == shown.finding.stage);
+    match price {
+        Some(price) if price.structural_ns > 0 => format!(
+            ": changed kernels cost {} a step ({} of GPU time)",
+            signed_time(price.structural_ns),
+            signed_percent(price.structural_pct)
+        ),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn scenarios(some: &[Shown<'_>]) -> String {
+    let names = distinct(some);
+    match names.as_slice() {
+        [] => "no scenario".to_owned(),
+        [one] => name(one),
+        [one, two] => format!("{} and {}", name(one), name(two)),
+        [one, rest @ ..] => format!("{} and {}", name(one), count(rest.len() as u64, "more scenario")),
+    }
+}
+
+fn name(text: &str) -> String {
+    if text.trim().is_empty() {
+        return "(no name)".to_owned();
+    }
+    format!("`{}`", shorten_middle(text, NAME).replace('`', "'"))
+}
+
+fn with<'a>(all: &[Shown<'a>], mark: Mark) -> Vec<Shown<'a>> {
+    all.iter().filter(|shown| shown.mark == mark).copied().collect()
+}
+
+fn distinct<'a>(some: &[Shown<'a>]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for shown in some {
+        if !names.contains(&shown.scenario.scenario.as_str()) {
+            names.push(&shown.scenario.scenario);
+        }
+    }
+    names
+}
+
+/// How many findings of each mark there are, in words; empty without findings.
+pub fn tally(report: &CheckReport) -> String {
+    let all = select::findings(report);
+    let number = |mark: Mark| all.iter().filter(|shown| shown.mark == mark).count() as u64;
+    let mut parts: Vec<String> = [
+        (Mark::Fail, "failure"),
+        (Mark::Inconclusive, "doubt"),
+        (Mark::NoBaseline, "missing baseline"),
+        (Mark::Warn, "warning"),
+        (Mark::Note, "note"),
+        (Mark::Waived, "waived finding"),
+    ]
+    .into_iter()
+    .filter(|(mark, _)| number(*mark) > 0)
+    .map(|(mark, noun)| count(number(mark), noun))
+    .collect();
+    let improved = select::improvements(report).len() as u64;
+    if improved > 0 {
+        parts.push(count(improved, "improvement"));
+    }
+    parts.push(count(report.scenarios.len() as u64, "scenario"));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn every_verdict_says_what_it_rests_on_and_what_to_do() {
+        let say = |report: &CheckReport| format!("{}: {}", word(report.verdict), sentence(report));
+        insta::assert_snapshot!(say(&fixture::green()), @r#"Pass: no change in 2 scenarios; nothing to do."#);
+        insta::assert_snapshot!(say(&fixture::one_failure()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode) and 1 more finding in `qwen3-30b-decode`: changed kernels cost +310 µs a step (+8.1 % of GPU time). Undo what caused it, or record the baseline anew if the change is wanted."#);
+        insta::assert_snapshot!(say(&fixture::mixed()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode) and 1 more finding in `qwen3-30b-decode`: changed kernels cost +310 µs a step (+8.1 % of GPU time). Undo what caused it, or record the baseline anew if the change is wanted. 1 scenario could not be judged. 1 scenario has no baseline."#);
+        insta::assert_snapshot!(say(&fixture::run(vec![fixture::unjudged()])), @r#"Inconclusive: `mistral-prefill` could not be judged: no GPU activity was recorded. To do: profile with GPU activities on while requests run."#);
+        insta::assert_snapshot!(say(&fixture::run(vec![fixture::missing_baseline()])), @r#"No baseline: nothing to compare with in `llama-mixed`. Record a baseline with `profgate baseline record`."#);
+        insta::assert_snapshot!(say(&fixture::run(vec![fixture::waived()])), @r#"Pass: nothing got worse in 1 scenario. 1 finding waived."#);
+        let mut warned = fixture::failing();
+        warned.findings.drain(..2);
+        warned.verdict = Outcome::Warn;
+        insta::assert_snapshot!(say(&fixture::run(vec![warned])), @r#"Pass with warnings: look at `fmha-trtllm-gen` (kernel-slower, decode) in `qwen3-30b-decode`; nothing fails the gate."#);
+        let mut improved = fixture::failing();
+        improved.findings.clear();
+        improved.verdict = Outcome::Pass;
+        insta::assert_snapshot!(say(&fixture::run(vec![improved])), @r#"Pass: nothing got worse in 1 scenario. 1 improvement: record the baseline anew to keep what was gained."#);
+    }
+
+    #[test]
+    fn the_tally_counts_by_mark() {
+        insta::assert_snapshot!(tally(&fixture::mixed()), @r#"2 failures, 1 doubt, 1 missing baseline, 1 warning, 1 waived finding, 1 improvement, 4 scenarios"#);
+    }
+}

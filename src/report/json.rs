@@ -1,0 +1,54 @@
+//! Machine reports: the documents of `docs/report-json.md`, pretty, with a trailing newline.
+
+use serde::Serialize;
+
+use crate::triage::Triage;
+use crate::verdict::CheckReport;
+
+/// A run of `check` as `report.json`.
+pub fn check(report: &CheckReport) -> String {
+    document(report)
+}
+
+/// One capture's tables.
+pub fn triage(triage: &Triage) -> String {
+    document(triage)
+}
+
+fn document(value: &impl Serialize) -> String {
+    // Our types are structs of text, numbers and lists, and no key of a map is anything but text: nothing
+    // here can fail. If a later type can, readers get a document that says so, and its test fails.
+    let mut text = serde_json::to_string_pretty(value)
+        .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string());
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_report_reads_back_as_it_was() {
+        let report = fixture::mixed();
+        let text = check(&report);
+        assert_eq!(serde_json::from_str::<CheckReport>(&text).unwrap(), report);
+        assert!(text.ends_with("}\n") && !text.ends_with("\n\n"));
+        assert_eq!(text, check(&report));
+    }
+
+    #[test]
+    fn a_triage_reads_back_as_it_was() {
+        let one = fixture::triage();
+        assert_eq!(serde_json::from_str::<Triage>(&triage(&one)).unwrap(), one);
+    }
+
+    #[test]
+    fn a_number_that_is_none_breaks_no_document() {
+        let mut report = fixture::mixed();
+        report.scenarios[0].price[0].busy_pct = f64::NAN;
+        let read: serde_json::Value = serde_json::from_str(&check(&report)).unwrap();
+        assert!(read["scenarios"][0]["price"][0]["busy_pct"].is_null());
+    }
+}

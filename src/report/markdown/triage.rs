@@ -1,0 +1,152 @@
+//! One capture's three tables as Markdown.
+
+use std::fmt::Write;
+
+use super::{MdCell, MdCode};
+use crate::common::text::count;
+use crate::report::unit::{TimeUnit, percent};
+use crate::report::{markdown, select, words};
+use crate::triage::{StageTriage, Triage};
+
+/// Renders a capture's header, its kernel, overlap and fuse tables, and what they rest on.
+pub fn triage(triage: &Triage, min_share: f64) -> String {
+    let mut out = String::new();
+    for (what, value) in words::header(triage) {
+        let _ = writeln!(out, "- {what}: {}", MdCell::new(&value));
+    }
+    section(&mut out, triage, words::KERNEL_TABLE, |stage| markdown::kernel_table(stage, min_share));
+    section(&mut out, triage, words::OVERLAP_TABLE, |stage| overlaps(stage, min_share));
+    section(&mut out, triage, words::FUSE_TABLE, |stage| paths(stage, min_share));
+    let _ = writeln!(out, "\n**Conclusion:** {}", MdCell::new(&triage.conclusion));
+    let _ = writeln!(out, "\n{}", words::overlap_evidence(triage.overlap_evidence));
+    if !triage.similarity.is_empty() {
+        let _ = writeln!(out, "\n## {}\n", words::SIMILARITY);
+        for hint in &triage.similarity {
+            let _ = writeln!(
+                out,
+                "- {} in {}: {}. {}",
+                MdCode::new(&hint.path),
+                hint.stage.as_str(),
+                MdCell::new(&hint.level),
+                MdCell::new(&hint.signals.join("; "))
+            );
+        }
+    }
+    if !triage.health.is_empty() {
+        let _ = writeln!(out, "\nThe capture is not clean:\n");
+        for entry in &triage.health {
+            let _ = writeln!(out, "- {}", MdCell::new(&words::health(entry)));
+        }
+    }
+    out
+}
+
+fn section(out: &mut String, triage: &Triage, title: &str, table: impl Fn(&StageTriage) -> String) {
+    let _ = writeln!(out, "\n## {title}");
+    if triage.stages.is_empty() {
+        let _ = writeln!(out, "\n{}", words::NO_STAGE);
+    }
+    for stage in &triage.stages {
+        if triage.stages.len() > 1 {
+            let _ = writeln!(out, "\n### {}", stage.stage.as_str());
+        }
+        let _ = write!(out, "\n{}", table(stage));
+    }
+}
+
+fn overlaps(stage: &StageTriage, min_share: f64) -> String {
+    let rows = select::overlaps(stage, min_share);
+    if rows.is_empty() {
+        return format!("{}\n", words::no_overlap(min_share));
+    }
+    let unit = TimeUnit::of_column(rows.iter().map(|row| row.headroom_ns));
+    let mut out = format!(
+        "| Kernel | Verdict | Dependency risk | Headroom {}/step | Hidden by | Recommendation | Path |\n\
+         |:--|:--|:--|--:|:--|:--|:--|\n",
+        unit.symbol()
+    );
+    for row in rows {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            MdCode::new(&row.kernel),
+            MdCell::new(&row.verdict),
+            MdCell::new(&row.dependency_risk),
+            unit.number(row.headroom_ns),
+            MdCell::new(&words::hidden_by(row)),
+            MdCell::new(&row.recommendation),
+            row.path.as_deref().map_or_else(String::new, |path| MdCode::new(path).to_string()),
+        );
+    }
+    out
+}
+
+fn paths(stage: &StageTriage, min_share: f64) -> String {
+    let (rows, below) = select::paths(stage, min_share);
+    if rows.is_empty() {
+        return format!("{}\n", words::no_path(below, min_share));
+    }
+    let unit = TimeUnit::of_column(rows.iter().map(|row| row.related_ns));
+    let mut out = format!(
+        "| Path | State | Fused/step | Split/step | Total {} | Share | Class | Evidence | Where | What switches it |\n\
+         |:--|:--|--:|--:|--:|--:|:--|:--|:--|:--|\n",
+        unit.symbol()
+    );
+    for row in rows {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            MdCell::new(&row.name),
+            row.state.as_str(),
+            row.fused,
+            row.split,
+            unit.number(row.related_ns),
+            percent(row.share_pct),
+            MdCell::new(&row.class),
+            MdCell::new(&words::quoted(&row.evidence)),
+            MdCell::new(&words::quoted(&row.locations)),
+            MdCell::new(&words::switches(row)),
+        );
+    }
+    if below > 0 {
+        let _ = writeln!(out, "\n{} below the cut.", count(below, "more path"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use crate::triage::Stage;
+
+    #[test]
+    fn the_three_tables_come_in_order() {
+        insta::assert_snapshot!("triage", triage(&fixture::triage(), 1.0));
+    }
+
+    #[test]
+    fn no_name_leaves_its_cell() {
+        let cells = |text: &str| {
+            text.lines()
+                .filter(|line| line.starts_with('|'))
+                .map(|line| line.matches('|').count())
+                .collect::<Vec<_>>()
+        };
+        let plain = triage(&fixture::hostile_triage("plain"), 1.0);
+        for name in fixture::HOSTILE {
+            let text = triage(&fixture::hostile_triage(name), 1.0);
+            assert_eq!(cells(&text), cells(&plain), "{text}");
+            assert!(!text.contains('@') && !text.contains("<!--") && !text.contains("<img"), "{text}");
+        }
+    }
+
+    #[test]
+    fn stages_have_headings_when_there_are_several() {
+        let mut two = fixture::triage();
+        two.stages.insert(0, fixture::stage(Stage::Prefill, Vec::new()));
+        let text = triage(&two, 1.0);
+        assert_eq!(text.matches("\n### prefill\n").count(), 3, "{text}");
+        assert!(text.contains("### prefill\n\nNo GPU activity was recorded."), "{text}");
+    }
+}
