@@ -14,6 +14,7 @@ mod architecture;
 mod bad_input;
 mod corpus;
 mod determinism;
+mod docs;
 mod exit_codes;
 mod support;
 mod verdicts;
