@@ -19,6 +19,8 @@ pub struct Total {
     pub pct: f64,
     /// In standard deviations of the instances.
     pub sigmas: f64,
+    /// What the baseline's three significant digits leave open, in percent of its busy time.
+    pub rounding_pct: f64,
 }
 
 /// Whether a row's launches changed, which is what structure means.
@@ -47,8 +49,18 @@ pub fn total(delta: &StageDelta, drift: f64) -> Total {
     Total {
         ns,
         pct: if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 },
+        rounding_pct: if delta.busy_before_ns > 0.0 {
+            changed().map(|row| rounding(row.before.ns)).sum::<f64>() * 100.0 / delta.busy_before_ns
+        } else {
+            0.0
+        },
         sigmas: if variance > 0.0 { ns / variance.sqrt() } else { f64::INFINITY.copysign(ns) },
     }
+}
+
+/// Half a unit of the third significant digit.
+fn rounding(ns: f64) -> f64 {
+    if ns > 0.0 { 10_f64.powf(ns.log10().floor() - 2.0) / 2.0 } else { 0.0 }
 }
 
 fn variance_of(measure: Measure) -> f64 {
@@ -157,9 +169,13 @@ pub fn priced(
     let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
     let first = changed.first()?;
     let total = total(delta, drift);
-    let code = if total.pct >= thresholds.structure_pct && total.sigmas >= thresholds.structure_sigmas {
+    let certain_pct = total.pct.abs() - total.rounding_pct;
+    let code = if total.pct > 0.0
+        && certain_pct >= thresholds.structure_pct
+        && total.sigmas >= thresholds.structure_sigmas
+    {
         Code::StructureCostlier
-    } else if total.pct <= -thresholds.structure_pct {
+    } else if total.pct < 0.0 && certain_pct >= thresholds.structure_pct {
         Code::StructureCheaper
     } else {
         Code::KernelReplaced
