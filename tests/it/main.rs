@@ -17,5 +17,6 @@ mod determinism;
 mod docs;
 mod exit_codes;
 mod gate;
+mod paths;
 mod support;
 mod verdicts;
