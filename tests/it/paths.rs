@@ -156,6 +156,32 @@ fn programs_that_serve_no_model_have_no_paths() {
 }
 
 #[test]
+fn the_demos_baseline_is_what_its_capture_records() {
+    let scratch = Scratch::new("demo-baseline");
+    let capture = scratch.capture("before", &presets::moe_decode());
+    let recorded = run(&["baseline", "record", arg(&capture)]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    assert_eq!(recorded.stdout, profgate::cli::DEMO_BASELINE);
+}
+
+#[test]
+fn the_demo_names_the_lost_path_with_its_code() {
+    let scratch = Scratch::new("demo-path");
+    let folder = scratch.path("demo");
+    assert_eq!(run(&["demo", "-o", arg(&folder)]).code, 0);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("report/report.json")).unwrap()).unwrap();
+    let findings = report["scenarios"][0]["findings"].as_array().unwrap();
+    let lost = findings.iter().find(|one| one["code"] == "path-missing").unwrap();
+    assert_eq!(lost["subject"], "fused-residual-add-rmsnorm");
+    assert_eq!((&lost["before"], &lost["after"]), (&Value::from(96.0), &Value::from(0.0)));
+    assert!(lost["message"].as_str().unwrap().contains("split into separate kernels 96 times"), "{lost}");
+    assert!(lost["evidence"].to_string().contains("python/sglang/srt/layers/layernorm.py"), "{lost}");
+    assert!(lost["line"].as_u64().unwrap() > 3, "the baseline's row is named");
+    assert!(findings.iter().any(|one| one["code"] == "structure-costlier"));
+}
+
+#[test]
 fn a_path_that_lost_some_of_its_layers_is_partial() {
     use presets::names::moe;
     use profgate::synth::KernelSpec;
