@@ -209,3 +209,42 @@ fn a_path_that_lost_some_of_its_layers_is_partial() {
         "{partial}"
     );
 }
+
+#[test]
+fn the_catalog_can_be_looked_at() {
+    let list = run(&["catalog", "list", "--paths"]);
+    assert_eq!(list.code, 0, "{}", list.stderr);
+    assert!(
+        list.stdout.contains("fused-residual-add-rmsnorm") && !list.stdout.contains("flashinfer-cute-norm")
+    );
+    let kernels: Value =
+        serde_json::from_str(&run(&["catalog", "list", "--kernels", "--format", "json"]).stdout).unwrap();
+    assert!(kernels["paths"].as_array().unwrap().is_empty());
+    assert!(kernels["kernels"].as_array().unwrap().len() > 100);
+    let show = run(&["catalog", "show", "flashinfer-unified-allreduce-fusion"]);
+    assert!(show.stdout.contains("enable_flashinfer_allreduce_fusion"), "{}", show.stdout);
+    assert!(show.stdout.contains("all-reduce → any-norm"), "{}", show.stdout);
+    assert!(run(&["catalog", "show", "rope"]).stdout.contains("catalogs/kernels-layer.yaml:"));
+    let typo = run(&["catalog", "show", "fused-rope-kv-stor"]);
+    assert_eq!(typo.code, 2);
+    assert!(typo.stderr.contains("did you mean `fused-rope-kv-store`?"), "{}", typo.stderr);
+}
+
+#[test]
+fn the_catalog_says_why_a_name_matches() {
+    let fused =
+        run(&["catalog", "match", "void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)"]);
+    assert_eq!(fused.code, 0, "{}", fused.stderr);
+    for part in [
+        "FusedAddRMSNormKernel-bf16",
+        "framework-norm (catalogs/kernels-layer.yaml:",
+        "fused add rms norm kernel",
+        "fused-residual-add-rmsnorm: its fused kernel",
+        "flashinfer-unified-allreduce-fusion: a rung of all-reduce → any-norm",
+    ] {
+        assert!(fused.stdout.contains(part), "{part}\n{}", fused.stdout);
+    }
+    let unknown = run(&["catalog", "match", "draw_kernel\u{1b}[31m"]);
+    assert!(unknown.stdout.contains("none claims it"), "{}", unknown.stdout);
+    assert!(unknown.stdout.contains("No path looks for it.") && !unknown.stdout.contains('\u{1b}'));
+}
