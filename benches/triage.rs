@@ -2,7 +2,11 @@
 //!
 //! One run, both numbers, interleaved: only their ratio means anything on another machine. See
 //! `benches/README.md` for how to repeat it.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops when it cannot measure, and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops when it cannot measure, and prints"
+)]
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -19,7 +23,8 @@ use profgate::triage::Classifier;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let megabytes: u64 = std::env::var("PROFGATE_BENCH_MB").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let megabytes: u64 =
+        std::env::var("PROFGATE_BENCH_MB").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
     let folder = std::env::temp_dir().join(format!("profgate-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let workload = presets::eager_prefill().with_size(megabytes * 1_000_000).unwrap();
