@@ -5,7 +5,6 @@
 //! What it gives up: the whole file is in memory.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -13,9 +12,10 @@ use serde_json::value::RawValue;
 
 use super::category::Category;
 use super::health::HealthCode;
+use super::loss;
 use super::model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId, Header,
-    Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
+    Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
 use super::ns::{Ns, Span};
 use super::wire::{self, Args, Event, Key};
@@ -33,6 +33,9 @@ pub enum TraceError {
     #[error("more than {0} events")]
     TooManyEvents(u64),
 }
+
+/// Nothing on a GPU lasts a week; CUPTI's clock overflowed (quirk Q11).
+const LONGEST: Ns = Ns(7 * 24 * 3600 * 1_000_000_000);
 
 /// No trace of a serving process comes near this; beyond it memory would run out first.
 const MAX_EVENTS: u64 = 200_000_000;
@@ -78,9 +81,14 @@ pub fn read(bytes: &[u8]) -> Result<Trace, TraceError> {
     if decoder.too_many {
         return Err(TraceError::TooManyEvents(MAX_EVENTS));
     }
-    let is_broken = decoder.trace.health.iter().any(|(code, ..)| code.forbids_judgement());
+    let is_broken =
+        [HealthCode::CutOff, HealthCode::Damaged].iter().any(|code| decoder.trace.health.get(*code) > 0);
     if !decoder.found_events && !is_broken {
         return Err(TraceError::Foreign("it has no `traceEvents`".to_owned()));
+    }
+    // A bare list has no key to know it by: what has no phase is no event.
+    if start.starts_with('[') && decoder.trace.events.read > 0 && !decoder.found_phase && !is_broken {
+        return Err(TraceError::Foreign("it is a list of something else than events".to_owned()));
     }
     Ok(decoder.finish())
 }
@@ -89,32 +97,25 @@ pub fn read(bytes: &[u8]) -> Result<Trace, TraceError> {
 struct Decoder {
     trace: Trace,
     found_events: bool,
+    found_phase: bool,
     too_many: bool,
 }
 
 impl Decoder {
     fn finish(mut self) -> Trace {
-        // A runtime call that queued nothing is no launch. GPU rows may stand before or after the calls in
-        // the file, so this is known only at the end.
-        let queued: HashMap<CorrelationId, ()> = self
-            .trace
-            .activities
-            .iter()
-            .filter_map(|activity| activity.correlation)
-            .map(|correlation| (correlation, ()))
-            .collect();
-        self.trace.launches.retain(|launch| {
-            queued.contains_key(&launch.correlation) || is_launch_call(self.trace.names.get(launch.name))
-        });
+        loss::settle(&mut self.trace);
         self.trace
     }
 
     fn event(&mut self, object: &str) {
         self.trace.events.read += 1;
         let Some(event) = Event::read(object) else {
-            self.skip("an element of traceEvents is no object");
+            self.trace.health.count(HealthCode::EventLost, || {
+                format!("element {} of traceEvents is no object", self.trace.events.read)
+            });
             return;
         };
+        self.found_phase |= event.ph.is_some();
         if event.ph != Some("\"X\"") {
             return;
         }
@@ -133,6 +134,9 @@ impl Decoder {
             Category::Python => self.python_frame(&event, &name),
             Category::Annotation => self.annotation(&event, &name, false),
             Category::GpuAnnotation => self.annotation(&event, &name, true),
+            Category::OtherDevice => self.trace.health.count(HealthCode::DeviceUnsupported, || {
+                format!("events of category `{cat}`; only CUDA and HIP can be judged")
+            }),
             Category::Other => {}
         }
     }
@@ -142,8 +146,14 @@ impl Decoder {
             self.trace.health.count(HealthCode::ActivityWithoutTime, || name.to_owned());
             return;
         };
-        if length < Ns::ZERO {
-            self.trace.health.count(HealthCode::NegativeDuration, || name.to_owned());
+        let defect = match (start, length) {
+            _ if length < Ns::ZERO => Some(HealthCode::NegativeDuration),
+            _ if length > LONGEST => Some(HealthCode::EventTooLong),
+            (Ns::ZERO, Ns::ZERO) => Some(HealthCode::ActivityAtZero),
+            _ => None,
+        };
+        if let Some(code) = defect {
+            self.trace.health.count(code, || name.to_owned());
             return;
         }
         let args = Args::read(event.args);
@@ -164,13 +174,38 @@ impl Decoder {
 
     fn launch(&mut self, event: &Event<'_>, name: &str) {
         let args = Args::read(event.args);
+        let setup = setup_kind(name);
         // Calls such as `cudaStreamSynchronize` carry a correlation and queue nothing; `finish` drops them.
-        let Some(correlation) = args.correlation.and_then(wire::id).map(CorrelationId) else { return };
-        let Some(span) = self.span(event) else { return };
+        let correlation = args.correlation.and_then(wire::id).map(CorrelationId);
+        if setup.is_none() && correlation.is_none() {
+            return;
+        }
+        let span = match (time(event.ts), time(event.dur)) {
+            (Some(_), Some(length)) if length > LONGEST => {
+                self.trace.health.count(HealthCode::EventTooLong, || name.to_owned());
+                return;
+            }
+            (Some(start), Some(length)) => Span::new(start, length),
+            // What queues nothing is no loss.
+            _ if loss::is_launch_call(name) => {
+                self.trace.health.count(HealthCode::LaunchWithoutTime, || name.to_owned());
+                return;
+            }
+            _ => {
+                self.skip("a runtime call lacks its time");
+                return;
+            }
+        };
         let thread = self.thread(event);
         let external = args.external.and_then(wire::id).map(ExternalId);
         let name = self.trace.names.intern(name);
-        self.trace.launches.push(Launch { name, thread, span, correlation, external });
+        match (setup, correlation) {
+            (Some(kind), _) => self.trace.setups.push(SetupCall { kind, name, thread, span }),
+            (None, Some(correlation)) => {
+                self.trace.launches.push(Launch { name, thread, span, correlation, external });
+            }
+            (None, None) => {}
+        }
     }
 
     fn cpu_op(&mut self, event: &Event<'_>, name: &str) {
@@ -196,9 +231,9 @@ impl Decoder {
 
     fn span(&mut self, event: &Event<'_>) -> Option<Span> {
         match (time(event.ts), time(event.dur)) {
-            (Some(start), Some(length)) => Some(Span::new(start, length)),
+            (Some(start), Some(length)) if length <= LONGEST => Some(Span::new(start, length)),
             _ => {
-                self.skip("an event lacks its time");
+                self.skip("an op, a call or a range lacks its time");
                 None
             }
         }
@@ -243,9 +278,18 @@ fn set_platform(header: &mut Header, key: &str) {
     key.split('_').next().unwrap_or_default().clone_into(&mut header.platform);
 }
 
-/// Calls that queue GPU work even where the activity itself was not recorded, as while a graph is captured.
-fn is_launch_call(name: &str) -> bool {
-    name.contains("Launch") || name.contains("Memcpy") || name.contains("Memset")
+/// `cudaStreamBeginCapture`, `hipGraphInstantiateWithFlags`, `cuModuleLoadData`, `cuLibraryLoadData` and
+/// their like.
+fn setup_kind(name: &str) -> Option<SetupKind> {
+    [
+        ("StreamBeginCapture", SetupKind::CaptureBegin),
+        ("StreamEndCapture", SetupKind::CaptureEnd),
+        ("GraphInstantiate", SetupKind::GraphInstantiate),
+        ("ModuleLoad", SetupKind::CodeLoad),
+        ("LibraryLoad", SetupKind::CodeLoad),
+    ]
+    .into_iter()
+    .find_map(|(part, kind)| name.contains(part).then_some(kind))
 }
 
 fn time(value: Option<&str>) -> Option<Ns> {
@@ -379,6 +423,7 @@ mod tests {
         assert_eq!(read(b"  \n").unwrap_err(), TraceError::Empty);
         assert!(matches!(read(b"\x89PNG").unwrap_err(), TraceError::Foreign(_)));
         assert!(matches!(read(br#"{"a":1}"#).unwrap_err(), TraceError::Foreign(_)));
+        assert!(matches!(read(b"[1, {\"a\": 2}]").unwrap_err(), TraceError::Foreign(_)));
     }
 
     #[test]
