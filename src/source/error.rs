@@ -21,13 +21,21 @@ pub enum SourceError {
         /// What was there instead.
         left_out: String,
     },
-    /// The content inflates beyond what any trace needs.
-    #[error("{path} inflates to more than {limit} bytes")]
+    /// The content is larger than the user allows.
+    #[error("{path} inflates to more than {limit} bytes, the limit of --max-inflated")]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// The limit that was reached.
         limit: u64,
+    },
+    /// The content inflates as no trace does.
+    #[error("{path} inflates to more than {ratio} times its size, as no trace does")]
+    TooDense {
+        /// The file.
+        path: PathBuf,
+        /// The limit that was reached.
+        ratio: u64,
     },
     /// The content is compressed in a way that this version cannot inflate.
     #[error("{path} is compressed with {format}, which this version cannot read")]
@@ -44,7 +52,10 @@ impl SourceError {
     pub fn is_io(&self) -> bool {
         match self {
             Self::Unreadable { .. } => true,
-            Self::NoTrace { .. } | Self::TooLarge { .. } | Self::Compressed { .. } => false,
+            Self::NoTrace { .. }
+            | Self::TooLarge { .. }
+            | Self::TooDense { .. }
+            | Self::Compressed { .. } => false,
         }
     }
 
@@ -56,6 +67,7 @@ impl SourceError {
                 "name the directory that the profiler wrote to; traces end in .json or .json.gz"
             }
             Self::TooLarge { .. } => "profile fewer steps, or raise --max-inflated if the file is genuine",
+            Self::TooDense { .. } => "if the file is genuine, decompress it and name the result",
             Self::Compressed { .. } => "decompress the file, or compress it with gzip",
         }
     }

@@ -69,7 +69,34 @@ fn a_bomb_ends_early() {
     let file = scratch.file("bomb.json.gz", gzip(&vec![b' '; 80 << 20]));
     let run = run(&["triage", arg(&file)]);
     assert_eq!(run.code, 3);
-    assert!(run.stderr.contains("inflates to more than"), "{}", run.stderr);
+    assert!(run.stderr.contains("inflates to more than 120 times its size"), "{}", run.stderr);
+    assert!(run.stderr.contains("help: if the file is genuine, decompress it"), "{}", run.stderr);
+}
+
+#[test]
+fn the_largest_limit_is_no_limit() {
+    let scratch = Scratch::new("limit");
+    let file = scratch.file("t.json.gz", gzip(&good_json()));
+    let run = run(&["triage", arg(&file), "--max-inflated", "18446744073709551615"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn an_empty_folder_is_the_same_everywhere() {
+    let scratch = Scratch::new("empty-folder");
+    std::fs::create_dir(scratch.path("t")).unwrap();
+    scratch.capture("good", &one_step());
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["baseline", "record", "good", "-o", "b.yaml"]).code, 0);
+    let said = "no trace in t: the directory is empty";
+    for args in [&["triage", "t"][..], &["baseline", "record", "t"]] {
+        let run = run_in(&here, args);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    let run = run_in(&here, &["check", "--baseline", "b.yaml", "t"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    assert!(run.stdout.contains(said) && run.stdout.contains("capture-empty"), "{}", run.stdout);
 }
 
 #[test]
