@@ -24,12 +24,13 @@ fn facts(trace: &Trace) -> String {
         cpu_ops,
         python_frames,
         annotations,
+        merged_from,
         events,
         health,
     } = trace;
     format!(
         "{} {:?} {header:?} {activities:?} {launches:?} {setups:?} {cpu_ops:?} {python_frames:?} \
-         {annotations:?} {events:?} {health:?}",
+         {annotations:?} {merged_from:?} {events:?} {health:?}",
         trace.kernel_count(),
         trace.gpu(),
     )

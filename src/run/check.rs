@@ -64,6 +64,9 @@ pub struct CheckOptions<'a> {
 /// A run that ended before any verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
+    /// Inputs that do not make one capture.
+    #[error(transparent)]
+    Usage(CaptureError),
     /// A baseline that cannot be read as one.
     #[error(transparent)]
     Baseline(#[from] YamlError),
@@ -144,6 +147,8 @@ fn one(
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
     let capture = match load(&scenario.inputs, classifier, &options.load) {
         Ok(capture) => capture,
+        // Files that make no capture are a mistake in naming them, as in every other command.
+        Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),
         Err(error) => {
             let subject =
                 Judged { scenario: &scenario.name, baseline: reference, ranks: &[], notes: Vec::new() };
@@ -196,6 +201,7 @@ fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {
         CaptureError::Source(SourceError::NoTrace { .. }) => Code::CaptureEmpty,
         CaptureError::Source(_)
         | CaptureError::Trace { .. }
+        | CaptureError::Merged { .. }
         | CaptureError::Ambiguous(_)
         | CaptureError::NoSuchRank { .. } => Code::CaptureUnreadable,
     };

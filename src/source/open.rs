@@ -54,7 +54,7 @@ pub fn open(path: &Path, limits: Limits) -> Result<Opened, SourceError> {
     let stored = if path == Path::new("-") {
         read_all(std::io::stdin().lock(), path, limits)?
     } else {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = File::open(path).map_err(|error| SourceError::unreadable(path, &error))?;
         read_all(BufReader::new(file), path, limits)?
     };
     let sha256 = hex(&Sha256::digest(&stored));
@@ -73,7 +73,7 @@ fn read_all(reader: impl Read, path: &Path, limits: Limits) -> Result<Vec<u8>, S
     reader
         .take(limits.inflated.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(path, &error))?;
+        .map_err(|error| SourceError::unreadable(path, &error))?;
     if bytes.len() as u64 > limits.inflated {
         return Err(SourceError::TooLarge { path: path.to_owned(), limit: limits.inflated });
     }
@@ -120,15 +120,6 @@ fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result
 
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
-    let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    SourceError::Unreadable { path: path.to_owned(), reason }
 }
 
 #[cfg(test)]

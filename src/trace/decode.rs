@@ -34,6 +34,10 @@ pub enum TraceError {
     TooManyEvents(u64),
 }
 
+/// Keys of a header that tell a trace even where its events were not reached.
+const KINETO_KEYS: [&str; 6] =
+    ["schemaVersion", "deviceProperties", "distributedInfo", "displayTimeUnit", "traceName", "trace_id"];
+
 /// Nothing on a GPU lasts a week; CUPTI's clock overflowed (quirk Q11).
 const LONGEST: Ns = Ns(7 * 24 * 3600 * 1_000_000_000);
 
@@ -83,7 +87,10 @@ pub fn read(bytes: &[u8]) -> Result<Trace, TraceError> {
     }
     let is_broken =
         [HealthCode::CutOff, HealthCode::Damaged].iter().any(|code| decoder.trace.health.get(*code) > 0);
-    if !decoder.found_events && !is_broken {
+    // What broke before its events may be a trace, unless it broke by not being JSON and names nothing known.
+    let is_unfinished =
+        is_broken && (decoder.found_header || decoder.trace.health.get(HealthCode::CutOff) > 0);
+    if !decoder.found_events && !is_unfinished {
         return Err(TraceError::Foreign("it has no `traceEvents`".to_owned()));
     }
     // A bare list has no key to know it by: what has no phase is no event.
@@ -93,10 +100,35 @@ pub fn read(bytes: &[u8]) -> Result<Trace, TraceError> {
     Ok(decoder.finish())
 }
 
+/// What the first bytes of a file tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sniff {
+    /// Nothing speaks against a trace.
+    Trace,
+    /// Several ranks in one file, by the marks that merging leaves.
+    Merged,
+    /// Something else, and why.
+    Foreign(String),
+}
+
+/// Tells what a file is from its first bytes; `is_whole` says that nothing follows them.
+///
+/// In doubt it is a trace: reading it will tell.
+pub fn sniff(bytes: &[u8], is_whole: bool) -> Sniff {
+    match read(bytes) {
+        Ok(trace) if !trace.merged_from.is_empty() => Sniff::Merged,
+        Ok(_) => Sniff::Trace,
+        Err(TraceError::Foreign(reason)) => Sniff::Foreign(reason),
+        Err(TraceError::Empty) if is_whole => Sniff::Foreign(TraceError::Empty.to_string()),
+        Err(TraceError::Empty | TraceError::TooManyEvents(_)) => Sniff::Trace,
+    }
+}
+
 #[derive(Default)]
 struct Decoder {
     trace: Trace,
     found_events: bool,
+    found_header: bool,
     found_phase: bool,
     too_many: bool,
 }
@@ -116,6 +148,11 @@ impl Decoder {
             return;
         };
         self.found_phase |= event.ph.is_some();
+        if let Some(rank) = event.pid.and_then(merged_rank)
+            && let Err(at) = self.trace.merged_from.binary_search_by(|known| known.as_str().cmp(rank))
+        {
+            self.trace.merged_from.insert(at, rank.to_owned());
+        }
         if event.ph != Some("\"X\"") {
             return;
         }
@@ -249,6 +286,7 @@ impl Decoder {
     }
 
     fn header(&mut self, key: &str, value: &str) {
+        self.found_header |= KINETO_KEYS.contains(&key);
         let header = &mut self.trace.header;
         match key {
             "deviceProperties" => header.devices = device_properties(value),
@@ -276,6 +314,15 @@ impl Decoder {
 
 fn set_platform(header: &mut Header, key: &str) {
     key.split('_').next().unwrap_or_default().clone_into(&mut header.platform);
+}
+
+/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`.
+fn merged_rank(pid: &str) -> Option<&str> {
+    let (mark, _) = pid.strip_prefix("\"[")?.split_once(']')?;
+    let is_rank = ["TP", "DP", "PP", "EP"].iter().any(|axis| {
+        mark.strip_prefix(axis).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    is_rank.then_some(mark)
 }
 
 /// `cudaStreamBeginCapture`, `hipGraphInstantiateWithFlags`, `cuModuleLoadData`, `cuLibraryLoadData` and
@@ -424,6 +471,19 @@ mod tests {
         assert!(matches!(read(b"\x89PNG").unwrap_err(), TraceError::Foreign(_)));
         assert!(matches!(read(br#"{"a":1}"#).unwrap_err(), TraceError::Foreign(_)));
         assert!(matches!(read(b"[1, {\"a\": 2}]").unwrap_err(), TraceError::Foreign(_)));
+    }
+
+    #[test]
+    fn first_bytes_tell_traces_merged_files_and_others() {
+        let header = r#"{"schemaVersion":1,"deviceProperties":[],"distributedInfo":{"rank":0,"#;
+        let merged = r#"{"traceEvents":[{"ph":"M","name":"process_name","pid":"[TP01] 6610","tid":0},{"ph"#;
+        let foreign = |text: &str| matches!(sniff(text.as_bytes(), true), Sniff::Foreign(_));
+        assert_eq!(sniff(header.as_bytes(), false), Sniff::Trace);
+        assert_eq!(sniff(merged.as_bytes(), false), Sniff::Merged);
+        assert_eq!(sniff(br#"{"schemaVersion":1,"x":N/A,"traceEvents":[]}"#, true), Sniff::Trace);
+        assert!(foreign("") && foreign("plain text") && foreign("{}") && foreign(r#"{"loss": NaN}"#));
+        let bracket = r#"{"traceEvents":[{"ph":"X","pid":"[rank] 1"},{"ph":"X","pid":"[TPU] 1"}]}"#;
+        assert_eq!(sniff(bracket.as_bytes(), true), Sniff::Trace);
     }
 
     #[test]

@@ -70,6 +70,12 @@ health_codes! {
     LossBeyondLimit = "loss-beyond-limit", never;
     /// Work of an accelerator that profgate cannot judge.
     DeviceUnsupported = "device-unsupported", never;
+    /// The trace holds CPU work alone and its header lists no GPU: it was recorded on a CPU.
+    NoGpu = "no-gpu", judged;
+    /// The trace of a graph's capture: its launches went into a graph. It names sources and measures nothing.
+    MappingCapture = "mapping-capture", never;
+    /// The rank in the file's name is another than the one in its header.
+    RankDisagrees = "rank-disagrees", judged;
     /// A GPU activity whose launch is not in the trace.
     LaunchMissing = "launch-missing", judged;
     /// A step's annotation exists, and no GPU activity was launched inside it.

@@ -50,6 +50,16 @@ pub(super) fn settle(trace: &mut Trace) {
         trace.health.count(HealthCode::ActivityMissing, || text);
     }
     apply_limit(trace);
+    let is_whole = trace.health.get(HealthCode::CutOff) + trace.health.get(HealthCode::Damaged) == 0;
+    let has_cpu = !(trace.cpu_ops.is_empty() && trace.python_frames.is_empty());
+    let has_gpu =
+        !(trace.activities.is_empty() && trace.launches.is_empty() && trace.header.devices.is_empty());
+    if is_whole && has_cpu && !has_gpu {
+        trace.health.count(HealthCode::NoGpu, || {
+            "no GPU work, no launch, and no GPU in the header: this is the trace of a server on a CPU"
+                .to_owned()
+        });
+    }
 }
 
 /// From each begin of a capture to its end; to the end of time where the end was not recorded.

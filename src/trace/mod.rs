@@ -10,7 +10,7 @@ mod model;
 mod ns;
 mod wire;
 
-pub use decode::{TraceError, read};
+pub use decode::{Sniff, TraceError, read, sniff};
 pub use health::{Health, HealthCode, LOSS_LIMIT, forbids_judgement};
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,

@@ -251,6 +251,9 @@ pub struct Trace {
     pub python_frames: Vec<PythonFrame>,
     /// Named ranges, in file order.
     pub annotations: Vec<Annotation>,
+    /// Ranks that this file was merged from, by the marks that merging puts before process ids (`TP00`);
+    /// sorted, and empty for what one process wrote.
+    pub merged_from: Vec<String>,
     /// How many events the file holds.
     pub events: EventCounts,
     /// What was wrong with it.

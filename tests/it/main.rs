@@ -12,10 +12,12 @@
 
 mod architecture;
 mod bad_input;
+mod captures;
 mod corpus;
 mod determinism;
 mod docs;
 mod exit_codes;
+mod live_cpu;
 mod quirks;
 mod support;
 mod verdicts;
