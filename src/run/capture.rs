@@ -1,11 +1,12 @@
 //! From paths to one triage per rank: source → trace → triage.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use crate::source::{self, Candidate, Defect, Limits, PathStage, SourceError};
+use super::{ranks, select};
+use crate::source::{self, Candidate, Defect, LeftOut, Limits, PathStage, Position, SourceError};
 use crate::trace::{self, HealthCode, Trace, TraceError};
 use crate::triage::{self, Classifier, Input, Stage, Triage, TriageError};
 
@@ -44,6 +45,14 @@ pub enum CaptureError {
         /// What is wrong.
         error: TraceError,
     },
+    /// There is only a file that holds several ranks at once.
+    #[error("{path} is a merged copy of several ranks ({ranks}), which cannot be judged by rank")]
+    Merged {
+        /// The file.
+        path: String,
+        /// The marks of its ranks.
+        ranks: String,
+    },
     /// The files do not make one capture.
     #[error("{0}")]
     Ambiguous(TriageError),
@@ -63,6 +72,7 @@ impl CaptureError {
         match self {
             Self::Source(error) => error.help(),
             Self::Trace { .. } => "name a file that torch.profiler exported, or the directory that holds it",
+            Self::Merged { .. } => "name the files of the single ranks, which the profiler wrote beside it",
             Self::Ambiguous(_) => {
                 "name one capture: a single file, or a directory with one file a rank and stage"
             }
@@ -71,12 +81,15 @@ impl CaptureError {
     }
 }
 
-struct ReadFile {
-    trace: Trace,
-    label: String,
-    sha256: String,
-    path_stage: Option<Stage>,
-    rank: u32,
+/// One file of a capture, read.
+#[derive(Debug)]
+pub(super) struct ReadFile {
+    pub trace: Trace,
+    pub label: String,
+    pub sha256: String,
+    pub path_stage: Option<Stage>,
+    pub position: Position,
+    pub rank: u32,
 }
 
 /// Reads every trace of the inputs and triages each rank.
@@ -85,23 +98,23 @@ pub fn load(
     classifier: &Classifier,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
-    let mut candidates = Vec::new();
     let mut notes = Vec::new();
-    let mut server_args = None;
-    for input in inputs {
-        let located = locate(input)?;
-        candidates.extend(located.candidates);
-        for one in located.left_out {
-            notes.push(format!("left out {}: {}", one.path.display(), one.reason));
-        }
-        server_args = server_args.or_else(|| {
-            let path = located.server_args?;
-            let args = source::read_server_args(&path)?;
-            notes.push(format!("server arguments from {}", path.display()));
-            Some(args)
-        });
+    let mut located = source::locate(inputs)?;
+    select::by_first_bytes(&mut located)?;
+    let server_args = located.server_args.as_ref().and_then(|path| {
+        let args = source::read_server_args(path);
+        let found =
+            if args.is_some() { "server arguments" } else { "no server argument that profgate knows" };
+        notes.push(format!("{found} from {}", path.display()));
+        args
+    });
+    let read = read_all(&located.candidates, options, &mut located.left_out)?;
+    let mut files = select::by_content(read, &mut located.left_out)?;
+    notes.extend(select::notes(&located.left_out));
+    if files.is_empty() {
+        return Err(no_trace(inputs, &located.left_out).into());
     }
-    let files = read_all(&candidates, options, &mut notes)?;
+    ranks::assign(&mut files, &mut notes);
     let mut by_rank: BTreeMap<u32, Vec<&ReadFile>> = BTreeMap::new();
     for file in &files {
         by_rank.entry(file.rank).or_default().push(file);
@@ -113,7 +126,7 @@ pub fn load(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
-    let mut ranks = Vec::new();
+    let mut triages = Vec::new();
     for files in by_rank.values() {
         let inputs: Vec<Input<'_>> = files
             .iter()
@@ -125,25 +138,27 @@ pub fn load(
                 sha256: &file.sha256,
             })
             .collect();
-        ranks
+        triages
             .push(triage::triage(&inputs, classifier, server_args.clone()).map_err(CaptureError::Ambiguous)?);
     }
-    Ok(Capture { ranks, notes })
+    Ok(Capture { ranks: triages, notes })
 }
 
-fn locate(input: &Path) -> Result<source::Located, SourceError> {
-    if input == Path::new("-") {
-        let stdin = Candidate { path: input.to_owned(), rank: None, stage: None, is_named: true };
-        return Ok(source::Located { candidates: vec![stdin], ..source::Located::default() });
+fn no_trace(inputs: &[PathBuf], left_out: &[LeftOut]) -> SourceError {
+    SourceError::NoTrace {
+        path: inputs.first().cloned().unwrap_or_default(),
+        left_out: match left_out.first() {
+            None => "the directory is empty".to_owned(),
+            Some(one) => format!("{}: {}", one.path.display(), one.reason),
+        },
     }
-    source::locate(input)
 }
 
 /// Reads the files, several at once, and returns them in the order of the candidates.
 fn read_all(
     candidates: &[Candidate],
     options: &LoadOptions<'_>,
-    notes: &mut Vec<String>,
+    left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<ReadFile>, CaptureError> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -168,24 +183,17 @@ fn read_all(
         }
     });
     let mut files = Vec::new();
-    let mut refused = None;
     for (candidate, result) in candidates.iter().zip(results.into_values()) {
         match result {
             Ok(file) => files.push(file),
             // A directory may hold other JSON; a file that the user named may not be something else.
-            Err(CaptureError::Trace { path, error: error @ TraceError::Foreign(_) })
-                if !candidate.is_named =>
-            {
-                notes.push(format!("left out {path}: {error}"));
-                refused = Some(CaptureError::Trace { path, error });
+            Err(CaptureError::Trace { error: error @ TraceError::Foreign(_), .. }) if !candidate.is_named => {
+                left_out.push(LeftOut { path: candidate.path.clone(), reason: error.to_string() });
             }
             Err(error) => return Err(error),
         }
     }
-    match refused {
-        Some(error) if files.is_empty() => Err(error),
-        _ => Ok(files),
-    }
+    Ok(files)
 }
 
 fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureError> {
@@ -208,10 +216,9 @@ fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureEr
         }
         None => {}
     }
-    let rank = candidate.rank.or(trace.header.rank).unwrap_or(0);
     let path_stage = candidate.stage.map(|stage| match stage {
         PathStage::Prefill => Stage::Prefill,
         PathStage::Decode => Stage::Decode,
     });
-    Ok(ReadFile { trace, label, sha256: opened.sha256, path_stage, rank })
+    Ok(ReadFile { trace, label, sha256: opened.sha256, path_stage, position: candidate.position, rank: 0 })
 }

@@ -2,6 +2,8 @@
 
 pub mod capture;
 pub mod check;
+mod ranks;
 pub mod record;
+mod select;
 
 pub use capture::{Capture, CaptureError, LoadOptions, load};

@@ -12,11 +12,14 @@
 
 mod architecture;
 mod bad_input;
+mod captures;
 mod corpus;
 mod determinism;
 mod docs;
 mod exit_codes;
 mod gate;
+mod live_cpu;
 mod paths;
+mod quirks;
 mod support;
 mod verdicts;
