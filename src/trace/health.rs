@@ -80,6 +80,16 @@ health_codes! {
     LaunchMissing = "launch-missing", judged;
     /// A step's annotation exists, and no GPU activity was launched inside it.
     StepEmpty = "step-empty", judged;
+    /// A step that the CPU's annotations show and the GPU's do not, or the other way round.
+    AnnotationDisagrees = "annotation-disagrees", judged;
+    /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.
+    IdleGap = "idle-gap", judged;
+    /// Code was compiled or loaded onto the GPU inside the window.
+    JitInWindow = "jit-in-window", judged;
+    /// A launch that only timed a variant of a kernel: no work of the server.
+    AutotuneInWindow = "autotune-in-window", never;
+    /// A graph was captured or made ready inside the window.
+    GraphCaptureInWindow = "graph-capture-in-window", judged;
 }
 
 /// Whether a capture whose report carries this code must not be judged. An unknown code, of a newer

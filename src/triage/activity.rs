@@ -4,6 +4,7 @@ use super::classify::{Class, Classifier};
 use super::interval::{self, Measured};
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
+use super::window;
 use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Span, StreamId, Trace};
 
 /// The classes of a trace's names, worked out once per distinct name.
@@ -91,6 +92,7 @@ impl Timeline {
             })
             .collect();
         count_missing_launches(trace, health);
+        window::inspect(trace, &steps.of_activity, health);
 
         let measured = measure_per_device(trace);
         let mut placed: Vec<Placed> = trace

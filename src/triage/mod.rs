@@ -14,6 +14,7 @@ pub mod paths;
 mod period;
 mod stage;
 mod steps;
+mod window;
 
 pub use build::{Input, TriageError, triage};
 pub use classify::{Class, Classifier, Role};

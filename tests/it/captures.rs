@@ -268,6 +268,26 @@ fn the_traces_of_graph_captures_in_the_corpus_are_told_by_content() {
 }
 
 #[test]
+fn the_gaps_that_a_cut_left_in_real_traces_are_told() {
+    for (name, idle) in [("sglang_Qwen3-8B_decode", 463), ("sglang_Qwen3-8B_prefilldecode", 493)] {
+        let Some(path) = corpus(&format!("sglang-qwen3-8b-mi300x/{name}.json.gz")) else { return };
+        let run = triage(Path::new("."), &[arg(&path)]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let said = format!("the GPU is idle for {idle} ms");
+        assert!(run.stdout.contains("\"idle-gap\"") && run.stdout.contains(&said), "{name}");
+    }
+    let Some(path) = corpus("vllm-llama70b-tp4-h100-vs-mi300x") else { return };
+    let run = triage(Path::new("."), &[arg(&path)]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let health: Vec<&str> =
+        report[0]["health"].as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap()).collect();
+    assert!(
+        health.iter().all(|code| *code == "launch-missing"),
+        "a busy server's window is clean: {health:?}"
+    );
+}
+
+#[test]
 fn replicas_are_ranks_of_their_own() {
     let scratch = Scratch::new("replicas");
     for (dp, tp) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
