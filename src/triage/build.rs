@@ -85,6 +85,7 @@ pub fn triage(
             world_size: trace.header.world_size,
             runtime: trace.header.runtime(),
             sha256: input.sha256.to_owned(),
+            devices: kernel_table::devices(trace, &timeline),
         });
     }
     stages.sort_by_key(|(stage, _)| stage.stage);

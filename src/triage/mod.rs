@@ -18,8 +18,9 @@ pub use build::{Input, TriageError, triage};
 pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
-    BodyStream, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow, OverlapRow,
-    PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry, Triage,
+    BodyStream, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow,
+    OverlapRow, PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry,
+    Triage,
 };
 pub use stage::{Label, Stage, StageEvidence};
 pub use steps::FoundBy;

@@ -62,6 +62,24 @@ pub struct TraceEntry {
     pub runtime: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
+    /// Each GPU that ran work, by its number as text.
+    #[serde(default)]
+    pub devices: Vec<DeviceTime>,
+}
+
+/// How long one GPU of a file worked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceTime {
+    /// Number of the GPU, as text.
+    pub device: String,
+    /// Streams that ran work.
+    pub streams: u64,
+    /// From the first start to the last end.
+    pub window_ns: i64,
+    /// Part of it in which an activity ran.
+    pub busy_ns: i64,
+    /// The rest.
+    pub idle_ns: i64,
 }
 
 /// One kind of defect that was met.
@@ -96,6 +114,9 @@ pub struct StepTotals {
     pub activities_per_step: f64,
     /// Length of the union of the activities inside steps, per step.
     pub busy_per_step_ns: i64,
+    /// Inside the steps, time in which the GPU ran nothing; over all steps and devices.
+    #[serde(default)]
+    pub idle_ns: i64,
 }
 
 /// The part of a row that one raw name has.
@@ -149,6 +170,9 @@ pub struct KernelRow {
     pub exclusive_ns: i64,
     /// The rest of `total_ns`.
     pub hidden_ns: i64,
+    /// `hidden_ns` by the partner's role, largest first.
+    #[serde(default)]
+    pub hidden_by: Vec<HiddenBy>,
     /// Added time inside steps, per step.
     pub per_step_ns: i64,
     /// Median added time of one activity inside a step.

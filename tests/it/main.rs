@@ -16,5 +16,6 @@ mod corpus;
 mod determinism;
 mod docs;
 mod exit_codes;
+mod laws;
 mod support;
 mod verdicts;
