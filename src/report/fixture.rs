@@ -141,6 +141,7 @@ pub fn triage() -> Triage {
         }],
         stages: vec![decode],
         similarity: Vec::new(),
+        ranks: None,
     }
 }
 
@@ -402,6 +403,11 @@ pub fn hostile_triage(name: &str) -> Triage {
             }
         }
     }
+    let mut ranks = super::ranks::example();
+    for row in &mut ranks.collectives {
+        name.clone_into(&mut row.kernel);
+    }
+    triage.ranks = Some(ranks);
     triage.similarity = vec![crate::triage::Similarity {
         stage: Stage::Decode,
         path: name.to_owned(),

@@ -8,6 +8,7 @@ use super::framework;
 use super::kernel_table;
 use super::layers;
 use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::ranks::RankFacts;
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
 
@@ -50,6 +51,16 @@ pub fn triage(
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
 ) -> Result<Triage, TriageError> {
+    triage_of_rank(inputs, classifier, server_args).map(|(triage, _)| triage)
+}
+
+/// The same, and what a comparison with other ranks needs besides.
+pub fn triage_of_rank(
+    inputs: &[Input<'_>],
+    classifier: &Classifier,
+    server_args: Option<Map<String, Value>>,
+) -> Result<(Triage, RankFacts), TriageError> {
+    let mut facts = RankFacts::new(inputs.first().map_or(0, |input| input.rank));
     let mut health = Health::default();
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
@@ -58,6 +69,7 @@ pub fn triage(
         let trace = input.trace;
         health.merge(&trace.health);
         let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
+        facts.add(&timeline);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
                 return Err(TriageError::SameStageTwice {
@@ -91,7 +103,7 @@ pub fn triage(
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
     let model = server_args.as_ref().and_then(model_of);
-    Ok(Triage {
+    let triage = Triage {
         schema: SCHEMA,
         tool: Tool::default(),
         mode: Mode::SingleTrace,
@@ -112,7 +124,9 @@ pub fn triage(
             .collect(),
         stages,
         similarity: Vec::new(),
-    })
+        ranks: None,
+    };
+    Ok((triage, facts))
 }
 
 fn stages_of(timeline: &Timeline) -> Vec<Stage> {

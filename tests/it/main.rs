@@ -17,5 +17,6 @@ mod determinism;
 mod docs;
 mod exit_codes;
 mod laws;
+mod ranks;
 mod support;
 mod verdicts;
