@@ -18,5 +18,6 @@ mod docs;
 mod exit_codes;
 mod laws;
 mod ranks;
+mod structure;
 mod support;
 mod verdicts;
