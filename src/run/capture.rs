@@ -127,6 +127,7 @@ pub fn load(
         }
     }
     let mut triages = Vec::new();
+    let mut facts = Vec::new();
     for files in by_rank.values() {
         let inputs: Vec<Input<'_>> = files
             .iter()
@@ -138,8 +139,14 @@ pub fn load(
                 sha256: &file.sha256,
             })
             .collect();
-        triages
-            .push(triage::triage(&inputs, classifier, server_args.clone()).map_err(CaptureError::Ambiguous)?);
+        let (triage, of_rank) = triage::triage_of_rank(&inputs, classifier, server_args.clone())
+            .map_err(CaptureError::Ambiguous)?;
+        triages.push(triage);
+        facts.push(of_rank);
+    }
+    // The lowest rank speaks for the capture.
+    if let Some(speaker) = triages.first_mut() {
+        speaker.ranks = triage::compare(&facts);
     }
     Ok(Capture { ranks: triages, notes })
 }

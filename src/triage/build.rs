@@ -9,6 +9,7 @@ use super::kernel_table;
 use super::layers;
 use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
 use super::paths::{self, Facts, PathCatalog};
+use super::ranks::RankFacts;
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
 
@@ -54,6 +55,16 @@ pub fn triage(
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
 ) -> Result<Triage, TriageError> {
+    triage_of_rank(inputs, classifier, server_args).map(|(triage, _)| triage)
+}
+
+/// The same, and what a comparison with other ranks needs besides.
+pub fn triage_of_rank(
+    inputs: &[Input<'_>],
+    classifier: &Classifier,
+    server_args: Option<Map<String, Value>>,
+) -> Result<(Triage, RankFacts), TriageError> {
+    let mut facts = RankFacts::new(inputs.first().map_or(0, |input| input.rank));
     let mut health = Health::default();
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
@@ -70,6 +81,7 @@ pub fn triage(
         let trace = input.trace;
         health.merge(&trace.health);
         let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
+        facts.add(&timeline);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
                 return Err(TriageError::SameStageTwice {
@@ -104,11 +116,12 @@ pub fn triage(
             world_size: trace.header.world_size,
             runtime: trace.header.runtime(),
             sha256: input.sha256.to_owned(),
+            devices: kernel_table::devices(trace, &timeline),
         });
     }
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
-    Ok(Triage {
+    let triage = Triage {
         schema: SCHEMA,
         tool: Tool::default(),
         mode: Mode::SingleTrace,
@@ -129,7 +142,9 @@ pub fn triage(
             .collect(),
         stages,
         similarity: Vec::new(),
-    })
+        ranks: None,
+    };
+    Ok((triage, facts))
 }
 
 fn stages_of(timeline: &Timeline) -> Vec<Stage> {

@@ -53,19 +53,27 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);
     let pattern = bodies::pattern(&grouped.of_layer);
+    let streams = |body: &bodies::Body| {
+        let mut streams: Vec<(bool, BodyStream)> = body
+            .signature
+            .iter()
+            .map(|(of, kernels)| {
+                let kernels = kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned());
+                (*of != stream, BodyStream { stream: stream_text(trace, *of), kernels: kernels.collect() })
+            })
+            .collect();
+        // The main stream, then the others by number: the order in which the file names them decides nothing.
+        streams.sort_by(|(a_side, a), (b_side, b)| {
+            (a_side, a.stream.len(), &a.stream).cmp(&(b_side, b.stream.len(), &b.stream))
+        });
+        streams.into_iter().map(|(_, stream)| stream).collect()
+    };
     let to_body = |(number, body): (usize, &bodies::Body)| LayerBody {
         id: bodies::pattern(&[number]),
         repeats: body.repeats as u64,
         pattern: pattern.clone(),
         variants: body.variants.iter().map(|layer| *layer as u64).collect(),
-        streams: body
-            .signature
-            .iter()
-            .map(|(stream, kernels)| BodyStream {
-                stream: stream_text(trace, *stream),
-                kernels: kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned()).collect(),
-            })
-            .collect(),
+        streams: streams(body),
     };
     Some(Layers {
         count: layers.len() as u64,
