@@ -222,6 +222,45 @@ mod tests {
     use super::*;
 
     #[test]
+    fn idle_is_what_no_work_of_the_device_fills_inside_a_step() {
+        let mark = |n: u32, at: u32| {
+            format!(
+                r#"{{"ph":"X","cat":"user_annotation","name":"ProfilerStep#{n}","pid":1,"tid":1,"ts":{at},"dur":10}}"#
+            )
+        };
+        let kernel = |id: u32, device: u32, stream: u32, launched: u32, at: u32, length: u32| {
+            format!(
+                r#"{{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{launched},"dur":1,"args":{{"correlation":{id}}}}},
+                {{"ph":"X","cat":"kernel","name":"k","pid":{device},"tid":{stream},"ts":{at},"dur":{length},"args":{{"device":{device},"stream":{stream},"correlation":{id}}}}}"#
+            )
+        };
+        let events = [
+            mark(0, 0),
+            mark(1, 20),
+            // Step 0 on device 0 goes from 100 to 140. Its 10..30 of silence is 5 shorter by work of no step.
+            kernel(1, 0, 7, 1, 100, 10),
+            kernel(2, 0, 8, 15, 112, 5),
+            kernel(3, 0, 7, 2, 130, 10),
+            // Between the steps, silence is nobody's. Step 1 has both devices; the second one waits for 7.
+            kernel(4, 0, 7, 21, 200, 10),
+            kernel(5, 1, 7, 22, 200, 1),
+            kernel(6, 1, 7, 23, 208, 2),
+        ];
+        let json = format!(r#"{{"traceEvents":[{}]}}"#, events.join(","));
+        let trace = crate::trace::read(json.as_bytes()).unwrap();
+        let classifier = crate::triage::Classifier::builtin().unwrap();
+        let timeline = Timeline::of(&trace, &classifier, None, &mut crate::trace::Health::default());
+        assert_eq!(totals(&timeline, Stage::All).count, 2);
+        assert_eq!(totals(&timeline, Stage::All).idle_ns, (15 + 7) * 1000);
+        let devices = devices(&trace, &timeline);
+        let times: Vec<_> = devices
+            .iter()
+            .map(|one| (one.device.as_str(), one.streams, one.window_ns, one.idle_ns))
+            .collect();
+        assert_eq!(times, [("0", 2, 110_000, 75_000), ("1", 1, 10_000, 7_000)]);
+    }
+
+    #[test]
     fn the_median_of_few_values() {
         assert_eq!(median(&mut []), 0);
         assert_eq!(median(&mut [5]), 5);
