@@ -180,7 +180,9 @@ impl Decoder {
 
     fn activity(&mut self, event: &Event<'_>, name: &str, kind: ActivityKind) {
         let (Some(start), Some(length)) = (time(event.ts), time(event.dur)) else {
-            self.trace.health.count(HealthCode::ActivityWithoutTime, || name.to_owned());
+            self.trace
+                .health
+                .count(HealthCode::ActivityWithoutTime, || format!("`{name}` has no usable time"));
             return;
         };
         let defect = match (start, length) {
@@ -190,7 +192,10 @@ impl Decoder {
             _ => None,
         };
         if let Some(code) = defect {
-            self.trace.health.count(code, || name.to_owned());
+            self.trace.health.count(code, || match code {
+                HealthCode::EventTooLong => format!("`{name}` lasts longer than a week"),
+                _ => name.to_owned(),
+            });
             return;
         }
         let args = Args::read(event.args);
@@ -219,7 +224,9 @@ impl Decoder {
         }
         let span = match (time(event.ts), time(event.dur)) {
             (Some(_), Some(length)) if length > LONGEST => {
-                self.trace.health.count(HealthCode::EventTooLong, || name.to_owned());
+                self.trace
+                    .health
+                    .count(HealthCode::EventTooLong, || format!("`{name}` lasts longer than a week"));
                 return;
             }
             (Some(start), Some(length)) => Span::new(start, length),

@@ -98,6 +98,19 @@ pub fn forbids_judgement(code: &str) -> bool {
     HealthCode::ALL.iter().find(|one| one.as_str() == code).is_none_or(|one| one.forbids_judgement())
 }
 
+/// What to do about a capture with a code that forbids judgement.
+pub fn advice(code: &str) -> &'static str {
+    match HealthCode::ALL.iter().find(|one| one.as_str() == code) {
+        Some(HealthCode::DeviceUnsupported) => "profile on a CUDA or HIP device",
+        Some(HealthCode::MappingCapture) => "name the trace that was recorded while requests ran",
+        Some(HealthCode::AutotuneInWindow) => "warm the server up before profiling, so that nothing is tuned",
+        Some(HealthCode::LossBeyondLimit | HealthCode::EventTooLong | HealthCode::ActivityWithoutTime) => {
+            "profile fewer steps; a profiler whose buffers overflow loses events"
+        }
+        _ => "profile again, and wait until the server has written the whole file",
+    }
+}
+
 /// How often each defect was met, and what it looked like the first time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {

@@ -11,7 +11,7 @@ mod ns;
 mod wire;
 
 pub use decode::{Sniff, TraceError, read, sniff};
-pub use health::{Health, HealthCode, LOSS_LIMIT, forbids_judgement};
+pub use health::{Health, HealthCode, LOSS_LIMIT, advice, forbids_judgement};
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
     ExternalId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,

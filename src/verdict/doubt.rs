@@ -14,7 +14,7 @@ pub fn about_capture(ranks: &[Triage]) -> Vec<Finding> {
             let message = format!("{} ({} ×{})", entry.detail, entry.code, entry.count);
             findings.push(
                 Finding::new(Code::CaptureDamaged, files(), message)
-                    .with_help("profile again, and wait until the server has written the whole file"),
+                    .with_help(crate::trace::advice(&entry.code)),
             );
         }
         if triage.kernels() == 0 {

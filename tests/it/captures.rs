@@ -397,3 +397,35 @@ fn a_generated_capture_keeps_its_ranks_without_a_word() {
     let run = triage(&scratch.path(""), &["t"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn what_cannot_be_judged_says_why_and_what_to_do() {
+    let scratch = Scratch::new("why-not");
+    scratch.file("good.json", decode());
+    let with = |event: &str| decode().replacen("\"traceEvents\":[", &format!("\"traceEvents\":[{event},"), 1);
+    let row =
+        |cat: &str, time: &str| format!(r#"{{"ph":"X","cat":"{cat}","name":"row","pid":1,"tid":1{time}}}"#);
+    scratch.file("xpu.json", with(&row("xpu_runtime", r#","ts":1,"dur":1"#)));
+    scratch.file("timeless.json", with(&row("kernel", "")));
+    scratch.file("week.json", with(&row("kernel", r#","ts":1,"dur":700000000000"#)));
+    scratch.file("graph.json", graph_capture());
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["baseline", "record", "good.json", "-o", "b.yaml"]).code, 0);
+    for (file, why, help) in [
+        (
+            "xpu.json",
+            "only CUDA and HIP can be judged (device-unsupported",
+            "profile on a CUDA or HIP device",
+        ),
+        ("timeless.json", "`row` has no usable time (activity-without-time", "profile fewer steps"),
+        ("week.json", "`row` lasts longer than a week (event-too-long", "profile fewer steps"),
+        ("graph.json", "it is the trace of a graph's capture", "recorded while requests ran"),
+    ] {
+        let triage = run_in(&here, &["triage", file]);
+        assert_eq!(triage.code, 3, "{}", triage.stderr);
+        assert!(triage.stderr.contains(why) && triage.stderr.contains(help), "{}", triage.stderr);
+        let check = run_in(&here, &["check", "--baseline", "b.yaml", file, "--format", "json"]);
+        assert_eq!(check.code, 3, "{}", check.stdout);
+        assert!(check.stdout.contains(why) && check.stdout.contains(help), "{}", check.stdout);
+    }
+}
