@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::category::Category;
 use super::health::HealthCode;
 use super::model::{
-    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId, Header,
-    Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
+    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId,
+    GraphCapture, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
 };
 use super::ns::{Ns, Span};
 use super::wire::{self, Args, Event, Key};
@@ -103,6 +103,7 @@ impl Decoder {
             .filter_map(|activity| activity.correlation)
             .map(|correlation| (correlation, ()))
             .collect();
+        self.trace.graph_captures = graph_captures(&self.trace);
         self.trace.launches.retain(|launch| {
             queued.contains_key(&launch.correlation) || is_launch_call(self.trace.names.get(launch.name))
         });
@@ -169,8 +170,9 @@ impl Decoder {
         let Some(span) = self.span(event) else { return };
         let thread = self.thread(event);
         let external = args.external.and_then(wire::id).map(ExternalId);
+        let kernel = args.kernel.and_then(wire::text).map(|kernel| self.trace.names.intern(&kernel));
         let name = self.trace.names.intern(name);
-        self.trace.launches.push(Launch { name, thread, span, correlation, external });
+        self.trace.launches.push(Launch { name, thread, span, correlation, external, kernel });
     }
 
     fn cpu_op(&mut self, event: &Event<'_>, name: &str) {
@@ -246,6 +248,35 @@ fn set_platform(header: &mut Header, key: &str) {
 /// Calls that queue GPU work even where the activity itself was not recorded, as while a graph is captured.
 fn is_launch_call(name: &str) -> bool {
     name.contains("Launch") || name.contains("Memcpy") || name.contains("Memset")
+}
+
+/// The stretches between the calls that begin and end the recording of a graph, per thread. A recording
+/// whose end is missing lasts to the end of the trace.
+fn graph_captures(trace: &Trace) -> Vec<GraphCapture> {
+    let mut marks: Vec<(ThreadId, Span, bool)> = Vec::new();
+    for launch in &trace.launches {
+        let name = trace.names.get(launch.name);
+        if name.contains("StreamBeginCapture") {
+            marks.push((launch.thread, launch.span, true));
+        } else if name.contains("StreamEndCapture") {
+            marks.push((launch.thread, launch.span, false));
+        }
+    }
+    marks.sort_unstable_by_key(|(thread, span, begins)| (*thread, span.start, *begins));
+    let mut captures = Vec::new();
+    let mut rest = marks.as_slice();
+    while let [(thread, begin, begins), tail @ ..] = rest {
+        rest = tail;
+        if *begins {
+            let end = match tail.first() {
+                Some((other, end, false)) if other == thread => end.end,
+                Some(_) | None => Ns(i64::MAX),
+            };
+            captures.push(GraphCapture { thread: *thread, span: Span { start: begin.start, end } });
+        }
+    }
+    captures.sort_unstable_by_key(|capture| (capture.span.start, capture.thread));
+    captures
 }
 
 fn time(value: Option<&str>) -> Option<Ns> {
@@ -379,6 +410,28 @@ mod tests {
         assert_eq!(read(b"  \n").unwrap_err(), TraceError::Empty);
         assert!(matches!(read(b"\x89PNG").unwrap_err(), TraceError::Foreign(_)));
         assert!(matches!(read(br#"{"a":1}"#).unwrap_err(), TraceError::Foreign(_)));
+    }
+
+    #[test]
+    fn a_recorded_graph_keeps_its_launches_and_the_kernels_that_they_name() {
+        let call = |name: &str, ts: u32, more: &str| {
+            format!(
+                r#"{{"ph":"X","cat":"cuda_runtime","name":"{name}","pid":1,"tid":2,"ts":{ts},"dur":1,"args":{{"correlation":{ts}{more}}}}}"#
+            )
+        };
+        let text = [
+            call("hipStreamBeginCapture", 10, ""),
+            call("hipLaunchKernel", 12, r#","kernel":"k""#),
+            call("hipStreamEndCapture", 20, ""),
+            call("hipStreamBeginCapture", 30, ""),
+        ]
+        .join(",");
+        let trace = read(format!("[{text}]").as_bytes()).unwrap();
+        assert_eq!(trace.launches.len(), 1);
+        assert_eq!(trace.launches[0].kernel.map(|name| trace.names.get(name)), Some("k"));
+        let spans: Vec<Span> = trace.graph_captures.iter().map(|capture| capture.span).collect();
+        let open = Span { start: Ns(30_000), end: Ns(i64::MAX) };
+        assert_eq!(spans, [Span { start: Ns(10_000), end: Ns(21_000) }, open]);
     }
 
     #[test]

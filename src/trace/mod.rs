@@ -13,6 +13,6 @@ pub use decode::{TraceError, read};
 pub use health::{Health, HealthCode, forbids_judgement};
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
-    ExternalId, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
+    ExternalId, GraphCapture, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
 };
 pub use ns::{Ns, Span};

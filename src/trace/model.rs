@@ -117,6 +117,17 @@ pub struct Launch {
     pub correlation: CorrelationId,
     /// The CPU op around it, if the trace says.
     pub external: Option<ExternalId>,
+    /// The kernel that it launches, where the call's row names it (ROCm).
+    pub kernel: Option<NameId>,
+}
+
+/// A stretch of time in which a thread records a graph: calls in it queue nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphCapture {
+    /// The recording thread.
+    pub thread: ThreadId,
+    /// From the start of the call that begins the recording to the end of the one that ends it.
+    pub span: Span,
 }
 
 /// A dispatcher-level operator such as `aten::mm`.
@@ -215,6 +226,8 @@ pub struct Trace {
     pub activities: Vec<Activity>,
     /// Calls that queued GPU work, in file order.
     pub launches: Vec<Launch>,
+    /// Recordings of graphs, in order of time.
+    pub graph_captures: Vec<GraphCapture>,
     /// CPU operators, in file order.
     pub cpu_ops: Vec<CpuOp>,
     /// Python calls, in file order.
