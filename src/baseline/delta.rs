@@ -107,12 +107,18 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
     });
     let paths =
         baseline.paths.iter().map(|path| path_delta(&path.value, path.referenced.line(), capture)).collect();
-    StageDelta { rows, paths, busy_before_ns: baseline.steps.busy_us * 1e3, busy_after_ns: capture.busy_ns }
+    StageDelta {
+        rows,
+        paths,
+        busy_before_ns: baseline.steps.value.busy_us * 1e3,
+        busy_after_ns: capture.busy_ns,
+    }
 }
 
 fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> RowDelta {
     let before = Measure {
         launches: expected.launches,
+        spread: expected.spread,
         ns: expected.us * 1e3,
         each_ns: expected.each_us * 1e3,
         each_mad_ns: expected.each_mad_us * 1e3,
@@ -120,7 +126,7 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
     let after = found.map(|row| row.measure).unwrap_or_default();
     let change = match found {
         None => Change::Gone,
-        Some(_) if is_same_count(before.launches, after.launches) => Change::Same,
+        Some(_) if is_same_count(before, after) => Change::Same,
         Some(_) => Change::Count,
     };
     RowDelta {
@@ -136,11 +142,14 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
     }
 }
 
-/// Counts of a step are means over steps and ranks: a row that runs in some steps only, such as a
-/// sampling kernel, moves by a fraction of a launch with the steps that happened to be captured.
-fn is_same_count(before: f64, after: f64) -> bool {
-    let difference = (after - before).abs();
-    difference < 0.5 || difference <= before * 0.005
+/// Whether a row launches as often as before.
+///
+/// A row whose steps differ among themselves (a sampling kernel, steps of two kinds in turn) has a mean that
+/// moves with the steps that happened to be captured, by less than half of that difference. A row whose steps
+/// are all alike has no such excuse.
+fn is_same_count(before: Measure, after: Measure) -> bool {
+    let difference = (after.launches - before.launches).abs();
+    difference <= before.launches * 0.005 || difference < before.spread.max(after.spread) / 2.0
 }
 
 fn path_delta(expected: &ExpectedPath, line: u64, capture: &StageObservation) -> PathDelta {

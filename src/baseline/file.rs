@@ -64,7 +64,7 @@ pub struct Recorded {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedStage {
     /// Per-step sums.
-    pub steps: ExpectedSteps,
+    pub steps: Spanned<ExpectedSteps>,
     /// Kernel rows.
     #[serde(default)]
     pub kernels: Vec<Spanned<ExpectedRow>>,
@@ -95,6 +95,9 @@ pub struct ExpectedRow {
     pub role: Role,
     /// Launches of a step.
     pub launches: f64,
+    /// Most minus fewest launches over steps and ranks; 0 when every step launches the same.
+    #[serde(default)]
+    pub spread: f64,
     /// Added microseconds of a step.
     pub us: f64,
     /// Median microseconds of one instance.
@@ -147,42 +150,100 @@ pub fn parse(text: &str, path: &Path) -> Result<Baseline, YamlError> {
         return Err(YamlError::at(path, &baseline.schema, message)
             .with_help("update profgate, or record the baseline anew with this version"));
     }
-    for stage in baseline.stages.values() {
-        check_rows(stage, path)?;
-    }
-    Ok(baseline)
-}
-
-fn check_rows(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
-    let mut seen: Vec<&str> = Vec::new();
-    for row in &stage.kernels {
-        let numbers =
-            [row.value.launches, row.value.us, row.value.each_us, row.value.each_mad_us, row.value.share];
-        if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) {
-            let message = format!("a number of `{}` is negative or not finite", row.value.kernel);
-            return Err(YamlError::at(path, row, message));
-        }
-        seen.push(&row.value.kernel);
-    }
-    if !stage.steps.busy_us.is_finite() || stage.steps.busy_us < 0.0 {
+    if baseline.stages.is_empty() {
         return Err(YamlError {
             path: path.to_owned(),
             line: 0,
             column: 0,
-            message: "`busy-us` is negative or not finite".to_owned(),
-            help: None,
+            message: "`stages` is empty, so nothing would be judged".to_owned(),
+            help: Some("record the baseline from a capture".to_owned()),
         });
     }
-    seen.sort_unstable();
-    let twice = seen.windows(2).find_map(|pair| match pair {
-        [a, b] if a == b => Some(*a),
-        _ => None,
-    });
-    if let Some(kernel) = twice
-        && let Some(row) = stage.kernels.iter().rev().find(|row| row.value.kernel == kernel)
-    {
-        return Err(YamlError::at(path, row, format!("kernel `{kernel}` has two rows in one stage"))
-            .with_help("keep one of them"));
+    for stage in baseline.stages.values() {
+        check_steps(stage, path)?;
+        check_rows(stage, path)?;
+        check_unique(stage, path)?;
+    }
+    Ok(baseline)
+}
+
+fn check_steps(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
+    let steps = &stage.steps.value;
+    let is_number = |value: f64| value.is_finite() && value >= 0.0;
+    if !is_number(steps.busy_us) || !is_number(steps.activities) {
+        return Err(YamlError::at(path, &stage.steps, "a number of `steps` is negative or not finite"));
+    }
+    if steps.busy_us == 0.0 && !stage.kernels.is_empty() {
+        return Err(YamlError::at(path, &stage.steps, "`busy-us` is 0, so no price could be judged")
+            .with_help("record the baseline anew"));
+    }
+    if stage.kernels.is_empty() && stage.paths.is_empty() {
+        return Err(YamlError::at(path, &stage.steps, "the stage has neither kernels nor paths to judge"));
     }
     Ok(())
+}
+
+fn check_rows(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
+    for row in &stage.kernels {
+        let value = &row.value;
+        let numbers = [value.launches, value.spread, value.us, value.each_us, value.each_mad_us, value.share];
+        if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) {
+            let message = format!("a number of `{}` is negative or not finite", value.kernel);
+            return Err(YamlError::at(path, row, message));
+        }
+    }
+    Ok(())
+}
+
+fn check_unique(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
+    let mut kernels = std::collections::BTreeSet::new();
+    for row in &stage.kernels {
+        if !kernels.insert(&row.value.kernel) {
+            let message = format!("kernel `{}` has two rows in one stage", row.value.kernel);
+            return Err(YamlError::at(path, row, message).with_help("keep one of them"));
+        }
+    }
+    let mut paths = std::collections::BTreeSet::new();
+    for row in &stage.paths {
+        if !paths.insert(&row.value.path) {
+            let message = format!("path `{}` has two rows in one stage", row.value.path);
+            return Err(YamlError::at(path, row, message).with_help("keep one of them"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(stages: &str) -> YamlError {
+        let text = format!("schema: 1\ncomparable: {{ gpu: G }}\nstages:{stages}");
+        parse(&text, Path::new("b.yaml")).unwrap_err()
+    }
+
+    const STEPS: &str = "\n  all:\n    steps: { found-by: none, activities: 1, busy-us: 5 }\n";
+
+    #[test]
+    fn a_baseline_that_judges_nothing_is_refused() {
+        assert!(error(" {}").message.contains("nothing would be judged"));
+        assert_eq!(error(STEPS).line, 5);
+        let zero = STEPS.replace("busy-us: 5", "busy-us: 0");
+        let wrong =
+            error(&format!("{zero}    kernels:\n      - {{ kernel: k, role: gemm, launches: 1, us: 1 }}\n"));
+        assert!(wrong.message.contains("no price"), "{}", wrong.message);
+    }
+
+    #[test]
+    fn numbers_must_be_finite_and_rows_unique() {
+        let row = "      - { kernel: k, role: gemm, launches: 1, us: 1 }\n";
+        let twice = error(&format!("{STEPS}    kernels:\n{row}{row}"));
+        assert_eq!((twice.line, twice.message.as_str()), (8, "kernel `k` has two rows in one stage"));
+        let nan = error(&format!("{STEPS}    kernels:\n{}", row.replace("us: 1", "us: .nan")));
+        assert_eq!(nan.line, 7);
+        let nan = error(&STEPS.replace("activities: 1", "activities: .nan"));
+        assert_eq!(nan.line, 5);
+        let path = "      - { path: p, expect: active }\n";
+        assert_eq!(error(&format!("{STEPS}    paths:\n{path}{path}")).line, 8);
+    }
 }

@@ -25,6 +25,8 @@ pub struct StageObservation {
     pub activities: f64,
     /// Busy time of a step in nanoseconds, median over ranks.
     pub busy_ns: f64,
+    /// Share of the stage's GPU time that lies outside every step, in percent, largest over ranks.
+    pub outside_pct: f64,
     /// Kernel rows with work inside steps, by kernel id.
     pub rows: BTreeMap<String, RowObservation>,
     /// Catalog paths, by id.
@@ -36,6 +38,8 @@ pub struct StageObservation {
 pub struct Measure {
     /// Launches of a step, mean over ranks.
     pub launches: f64,
+    /// Most minus fewest launches over steps and ranks.
+    pub spread: f64,
     /// Added nanoseconds of a step, median over the ranks that have the row, scaled to all ranks.
     pub ns: f64,
     /// Median added nanoseconds of one instance.
@@ -100,6 +104,7 @@ fn observe_stage(parts: &[&StageTriage]) -> StageObservation {
         by_kernel.entry(&row.kernel).or_default().push(row);
     }
     let ranks = parts.len() as f64;
+    let steps = parts.iter().map(|part| part.steps.count).max().unwrap_or(0);
     let mut rows: BTreeMap<String, RowObservation> = by_kernel
         .into_iter()
         .filter_map(|(kernel, rows)| {
@@ -107,11 +112,13 @@ fn observe_stage(parts: &[&StageTriage]) -> StageObservation {
             let first = rows.first()?;
             let measure = Measure {
                 launches: rows.iter().map(|row| row.launches_per_step).sum::<f64>() / ranks,
+                spread: spread_of(&rows, parts.len()),
                 ns: median_of(&rows, |row| row.per_step_ns) * part_of_ranks,
                 each_ns: median_of(&rows, |row| row.median_ns),
                 each_mad_ns: median_of(&rows, |row| row.mad_ns),
             };
-            let instances = rows.iter().map(|row| row.launches).sum();
+            let in_steps = |row: &KernelRow| (row.launches_per_step * steps as f64).round() as u64;
+            let instances = rows.iter().map(|row| in_steps(row)).sum();
             let name = first.names.first().map(|name| name.name.clone()).unwrap_or_default();
             Some((
                 kernel.to_owned(),
@@ -128,9 +135,23 @@ fn observe_stage(parts: &[&StageTriage]) -> StageObservation {
         found_by: parts.first().map_or(FoundBy::None, |part| part.steps.found_by),
         activities: parts.iter().map(|part| part.steps.activities_per_step).sum::<f64>() / ranks,
         busy_ns: median(&mut busy) as f64,
+        outside_pct: parts.iter().map(|part| outside_pct(part)).fold(0.0, f64::max),
         rows,
         paths: observe_paths(parts),
     }
+}
+
+fn outside_pct(part: &StageTriage) -> f64 {
+    let all: i64 = part.kernels.iter().map(|row| row.added_ns).sum();
+    let inside: f64 = part.kernels.iter().map(|row| row.per_step_ns as f64 * part.steps.count as f64).sum();
+    if all > 0 { ((all as f64 - inside) * 100.0 / all as f64).max(0.0) } else { 0.0 }
+}
+
+/// How much the launches of a step differ, over the steps of every rank; a rank without the row launches none.
+fn spread_of(rows: &[&KernelRow], ranks: usize) -> f64 {
+    let most = rows.iter().map(|row| row.launches_max).max().unwrap_or(0);
+    let fewest = rows.iter().map(|row| row.launches_min).min().unwrap_or(0);
+    (most - if rows.len() < ranks { 0 } else { fewest.min(most) }) as f64
 }
 
 fn median_of(rows: &[&KernelRow], value: fn(&KernelRow) -> i64) -> f64 {

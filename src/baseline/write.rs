@@ -65,15 +65,20 @@ fn write_stage(out: &mut String, stage: &StageObservation) {
     });
     out.push_str("    kernels:\n");
     for (kernel, row) in rows {
-        let parts = [
+        let mut parts = vec![
             pair("kernel", &scalar(kernel)),
             pair("role", row.role.as_str()),
             pair("launches", &launches(row.measure.launches)),
+        ];
+        if row.measure.spread > 0.0 {
+            parts.push(pair("spread", &launches(row.measure.spread)));
+        }
+        parts.extend([
             pair("us", &digits3(row.measure.ns / 1e3)),
             pair("each-us", &digits3(row.measure.each_ns / 1e3)),
             pair("each-mad-us", &digits3(row.measure.each_mad_ns / 1e3)),
             pair("share", &digits3(row.share_pct)),
-        ];
+        ]);
         item(out, 6, &parts);
     }
     // A path that the gates leave open is no promise, and neither is one that does nothing here.

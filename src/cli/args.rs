@@ -73,8 +73,75 @@ pub enum Command {
     Check(CheckArgs),
     /// Write baselines from captures
     Baseline(BaselineArgs),
+    /// Look at what is known of kernels and paths, and say why a kernel name matches or not
+    Catalog(CatalogArgs),
     /// Show the gate at work on built-in data: a fused kernel that switched itself off
     Demo(DemoArgs),
+}
+
+/// `profgate catalog`.
+#[derive(Debug, Args)]
+pub struct CatalogArgs {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: CatalogCommand,
+}
+
+/// What to look at in the catalogs.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// List every entry, paths first
+    List(CatalogListArgs),
+    /// Show one entry: what it matches, what switches it, where its code is
+    Show(CatalogShowArgs),
+    /// Say what a kernel is, which entry decided, and which paths look for it
+    Match(CatalogMatchArgs),
+}
+
+/// `profgate catalog list`.
+#[derive(Debug, Args)]
+pub struct CatalogListArgs {
+    /// Only kernel families
+    #[arg(long, conflicts_with = "paths")]
+    pub kernels: bool,
+    /// Only paths
+    #[arg(long)]
+    pub paths: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = CatalogFormat::Text)]
+    pub format: CatalogFormat,
+}
+
+/// `profgate catalog show`.
+#[derive(Debug, Args)]
+pub struct CatalogShowArgs {
+    /// Id of a path or of a kernel family
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = CatalogFormat::Text)]
+    pub format: CatalogFormat,
+}
+
+/// `profgate catalog match`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate catalog match _silu_and_mul_post_quant_kernel
+  profgate catalog match 'void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)'")]
+pub struct CatalogMatchArgs {
+    /// The raw name, as a trace has it
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// How to print entries of a catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CatalogFormat {
+    /// For a terminal.
+    Text,
+    /// For machines.
+    Json,
 }
 
 /// `profgate demo`.

@@ -1,6 +1,7 @@
 //! The command line: what was typed, what is meant, what is printed, how the process ends.
 
 mod args;
+mod catalog;
 mod check;
 mod context;
 mod demo;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::common::yaml::{self, Spanned, YamlError};
-use crate::verdict::{Code, Level, Policy};
+use crate::verdict::{Code, Kind, Level, Policy};
 
 /// The schema number that this version reads.
 const SCHEMA: u32 = 1;
@@ -69,13 +69,14 @@ pub struct ConfigPolicy {
     pub min_share: Option<Spanned<f64>>,
     /// Levels by finding code.
     #[serde(default)]
-    pub levels: BTreeMap<Code, Level>,
+    pub levels: BTreeMap<Code, Spanned<Level>>,
 }
 
 impl Config {
     /// The policy with the defaults filled in.
     pub fn policy(&self) -> Policy {
-        let mut policy = Policy { levels: self.policy.levels.clone(), ..Policy::default() };
+        let levels = self.policy.levels.iter().map(|(code, level)| (*code, level.value)).collect();
+        let mut policy = Policy { levels, ..Policy::default() };
         if let Some(min_share) = &self.policy.min_share {
             policy.min_share = min_share.value;
         }
@@ -89,6 +90,13 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
     if config.schema.value != SCHEMA {
         let message = format!("schema {} is not known to this version", config.schema.value);
         return Err(YamlError::at(path, &config.schema, message).with_help("this version reads `schema: 1`"));
+    }
+    for (code, level) in &config.policy.levels {
+        if code.kind() == Kind::Doubt {
+            let message = format!("`{}` has no level: it says that nothing could be judged", code.as_str());
+            return Err(YamlError::at(path, level, message)
+                .with_help("use --on-inconclusive or --on-missing-baseline"));
+        }
     }
     if let Some(share) = &config.policy.min_share
         && !(0.0..=100.0).contains(&share.value)
@@ -127,6 +135,13 @@ mod tests {
         let typo = error(&format!("{GOOD}policy:\n  levels: {{ kernel-slower: wran }}\n"));
         assert_eq!(typo.place(), "profgate.yaml:5:28");
         assert_eq!(typo.help.as_deref(), Some("did you mean `warn`?"));
+    }
+
+    #[test]
+    fn a_doubt_cannot_be_levelled_away() {
+        let wrong = error(&format!("{GOOD}policy:\n  levels: {{ capture-empty: allow }}\n"));
+        assert_eq!(wrong.line, 5);
+        assert!(wrong.help.unwrap().contains("--on-inconclusive"));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub fn kernel(name: &str, launches: u64, total_us: i64, share_pct: f64) -> Kerne
         kernel: name.to_owned(),
         role: Role::Other,
         launches: launches * 8,
+        launches_min: 0,
+        launches_max: 0,
         launches_per_step: launches as f64,
         total_ns: total_us * 8_000,
         added_ns: total_us * 8_000,
@@ -163,6 +165,7 @@ fn case(table: &str, subject: &str, result: CaseResult, message: &str, line: Opt
         stage: (table != "capture").then_some(Stage::Decode),
         subject: subject.to_owned(),
         result,
+        code: None,
         message: message.to_owned(),
         line,
     }

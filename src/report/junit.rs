@@ -131,9 +131,9 @@ fn about<'a>(scenario: &'a ScenarioReport, case: &Case) -> Vec<&'a Finding> {
         .filter(|finding| match case.stage {
             None => finding.code.kind() == Kind::Doubt,
             Some(stage) => {
+                let is_subject = finding.subject == case.subject && finding.line == case.line;
                 finding.stage == Some(stage)
-                    && finding.subject == case.subject
-                    && finding.line == case.line
+                    && (is_subject || finding.kernels.contains(&case.subject))
                     && finding.code.kind() != Kind::Doubt
             }
         })

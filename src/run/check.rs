@@ -100,10 +100,16 @@ pub fn check(
         .iter()
         .flat_map(|report| &report.findings)
         .any(|finding| finding.code == Code::CaptureFailed && finding.level == Level::Deny);
-    let exit_code = match (verdict, options.on_inconclusive) {
-        _ if options.exit_zero => 0,
-        (Outcome::Inconclusive, OnInconclusive::Warn) if !has_failed_capture => 0,
-        _ => exit_code(verdict, has_failed_capture),
+    // What is excused does not hide what is not: the worst of the rest decides.
+    let excused = |outcome: Outcome| {
+        outcome == Outcome::Inconclusive
+            && options.on_inconclusive == OnInconclusive::Warn
+            && !has_failed_capture
+    };
+    let counted = reports.iter().map(|report| report.verdict).filter(|outcome| !excused(*outcome)).max();
+    let exit_code = match counted {
+        Some(outcome) if !options.exit_zero => exit_code(outcome, has_failed_capture),
+        _ => 0,
     };
     Ok(CheckReport {
         schema: SCHEMA,
@@ -126,8 +132,13 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
-    let text = String::from_utf8(bytes)
-        .map_err(|_| CheckError::Io { path: path.to_owned(), reason: "it is not UTF-8 text".to_owned() })?;
+    let text = String::from_utf8(bytes).map_err(|_| YamlError {
+        path: path.to_owned(),
+        line: 0,
+        column: 0,
+        message: "it is not UTF-8 text".to_owned(),
+        help: Some("record the baseline anew".to_owned()),
+    })?;
     let digest = Sha256::digest(text.as_bytes());
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))

@@ -74,13 +74,22 @@ impl Timeline {
         let steps = steps::find(trace, &classes, health);
         let is_told = steps.steps.iter().any(|step| step.stage.is_some());
         let evidence = match path_stage {
-            _ if is_told && steps.found_by == FoundBy::Period => StageEvidence::Inferred,
+            None if is_told && steps.found_by == FoundBy::Period => StageEvidence::Inferred,
+            Some(_) if steps.found_by == FoundBy::Period => StageEvidence::Directory,
             _ if is_told => StageEvidence::Annotation,
             Some(_) => StageEvidence::Directory,
             None => StageEvidence::None,
         };
-        let step_stages: Vec<Stage> =
-            steps.steps.iter().map(|step| step.stage.or(path_stage).unwrap_or(Stage::All)).collect();
+        let step_stages: Vec<Stage> = steps
+            .steps
+            .iter()
+            // A name that somebody gave outranks what the kernels suggest, and not what the server says.
+            .map(|step| match (path_stage, step.stage) {
+                (Some(named), _) if steps.found_by == FoundBy::Period => named,
+                (_, Some(told)) => told,
+                (named, None) => named.unwrap_or(Stage::All),
+            })
+            .collect();
         count_missing_launches(trace, health);
 
         let measured = measure_per_device(trace);

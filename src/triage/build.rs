@@ -8,6 +8,7 @@ use super::framework;
 use super::kernel_table;
 use super::layers;
 use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::paths::{self, Facts, PathCatalog};
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
 
@@ -40,6 +41,9 @@ pub enum TriageError {
         /// Their rank.
         rank: u32,
     },
+    /// The path catalog that is compiled in is wrong, which a test of its own rules out.
+    #[error("the built-in path catalog cannot be used: {0}")]
+    Catalog(String),
 }
 
 /// Puts the traces of one rank together.
@@ -53,7 +57,15 @@ pub fn triage(
     let mut health = Health::default();
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
+    let catalog = PathCatalog::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
     let mut found = None;
+    for input in inputs {
+        let engine = framework::detect(input.trace);
+        if found.as_ref().is_none_or(|known: &framework::Framework| known.id == "unknown") {
+            found = Some(engine);
+        }
+    }
+    let model = server_args.as_ref().and_then(model_of);
     for input in inputs {
         let trace = input.trace;
         health.merge(&trace.health);
@@ -67,11 +79,18 @@ pub fn triage(
                     rank: input.rank,
                 });
             }
-            stages.push((stage_triage(trace, &timeline, stage), input.path));
-        }
-        let engine = framework::detect(trace);
-        if found.as_ref().is_none_or(|known: &framework::Framework| known.id == "unknown") {
-            found = Some(engine);
+            let mut one = stage_triage(trace, &timeline, stage);
+            let gpu = trace.gpu();
+            let facts = Facts {
+                framework: found.as_ref().map_or("unknown", |engine| engine.id),
+                model: model.as_deref(),
+                server_args: server_args.as_ref(),
+                gpu: gpu.as_deref(),
+                world_size: trace.header.world_size,
+                reduces: false,
+            };
+            one.paths = paths::find(trace, &timeline, stage, catalog, classifier, facts);
+            stages.push((one, input.path));
         }
         traces.push(TraceEntry {
             path: input.path.to_owned(),
@@ -89,7 +108,6 @@ pub fn triage(
     }
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
-    let model = server_args.as_ref().and_then(model_of);
     Ok(Triage {
         schema: SCHEMA,
         tool: Tool::default(),

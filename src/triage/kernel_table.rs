@@ -64,6 +64,7 @@ fn busy<'a>(activities: impl Iterator<Item = &'a Placed>) -> Ns {
 struct Row {
     role: Option<Role>,
     in_steps: u64,
+    by_step: BTreeMap<usize, u64>,
     per_step_added: Ns,
     instances: Vec<i64>,
     names: BTreeMap<NameId, NameSums>,
@@ -92,8 +93,9 @@ pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> 
         sums.total += one.activity.span.length();
         sums.added += one.measured.added;
         sums.exclusive += one.measured.exclusive;
-        if one.step.is_some() {
+        if let Some(step) = one.step {
             row.in_steps += 1;
+            *row.by_step.entry(step).or_default() += 1;
             row.per_step_added += one.measured.added;
             row.instances.push(one.measured.added.0);
         }
@@ -137,6 +139,12 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         role: row.role.unwrap_or(Role::Other),
         launches,
         launches_per_step: per_step(row.in_steps as f64, steps),
+        launches_min: if (row.by_step.len() as u64) < steps {
+            0
+        } else {
+            row.by_step.values().copied().min().unwrap_or(0)
+        },
+        launches_max: row.by_step.values().copied().max().unwrap_or(0),
         total_ns: total.0,
         added_ns: added.0,
         share_pct: percent(total, whole),

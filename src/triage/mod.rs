@@ -10,6 +10,7 @@ pub mod interval;
 mod kernel_table;
 mod layers;
 mod model;
+pub mod paths;
 mod period;
 mod stage;
 mod steps;

@@ -139,6 +139,10 @@ pub struct KernelRow {
     pub launches: u64,
     /// Activities inside steps, per step.
     pub launches_per_step: f64,
+    /// Fewest activities inside one step.
+    pub launches_min: u64,
+    /// Most activities inside one step.
+    pub launches_max: u64,
     /// Sum of durations.
     pub total_ns: i64,
     /// Sum of what each adds to its stream's busy time.

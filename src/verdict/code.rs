@@ -43,7 +43,7 @@ pub enum Code {
     KernelVanished,
     /// Kernels changed, and the step costs more for it.
     StructureCostlier,
-    /// Kernels changed, and the step costs about the same.
+    /// Kernels changed, at a price within the limit or within the noise.
     KernelReplaced,
     /// An unchanged kernel takes longer.
     KernelSlower,
@@ -120,7 +120,7 @@ impl Code {
             Self::PathPartial => "an expected path ran in some places and was split in others",
             Self::KernelVanished => "a kernel of weight is gone and nothing took its place",
             Self::StructureCostlier => "kernels changed and the step costs more for it",
-            Self::KernelReplaced => "kernels changed and the step costs about the same",
+            Self::KernelReplaced => "kernels changed at a price within the limit or within the noise",
             Self::KernelSlower => "an unchanged kernel takes longer",
             Self::EnvironmentDrift => "all kernels moved together, which no change of code does",
             Self::StructureCheaper => "kernels changed and the step costs less for it",

@@ -65,6 +65,23 @@ pub fn about_comparison(baseline: &Baseline, capture: &Observation, file: &str) 
                 .with_help("collect the trace of every rank; a rank that crashed leaves none"),
         );
     }
+    for (stage, expected) in &baseline.stages {
+        let Some(observed) = capture.stages.get(stage) else { continue };
+        let expected_by = expected.steps.value.found_by;
+        if expected_by != observed.found_by {
+            let message = format!(
+                "the baseline's steps were told by {}, the capture's by {}; their numbers are not of the same thing",
+                expected_by.as_str(),
+                observed.found_by.as_str()
+            );
+            findings.push(
+                Finding::new(Code::NotComparable, "steps", message)
+                    .in_stage(*stage)
+                    .at(file, expected.steps.referenced.line())
+                    .with_help("profile as the baseline was profiled, or record it anew"),
+            );
+        }
+    }
     for stage in baseline.stages.keys() {
         if !capture.stages.contains_key(stage) {
             let present: Vec<&str> = capture.stages.keys().map(|stage| stage.as_str()).collect();

@@ -47,6 +47,9 @@ pub struct Finding {
     pub after: Option<f64>,
     /// Such as `us/step` or `launches/step`; empty without numbers.
     pub unit: String,
+    /// Every kernel id concerned, the subject among them.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     /// The facts behind it, a line each, worst first.
     pub evidence: Vec<String>,
     /// What changed around it and may explain it.
@@ -73,6 +76,7 @@ impl Finding {
             before: None,
             after: None,
             unit: String::new(),
+            kernels: Vec::new(),
             evidence: Vec::new(),
             cause: Vec::new(),
             help: String::new(),
@@ -106,6 +110,12 @@ impl Finding {
     /// The same with the facts behind it.
     pub fn with_evidence(mut self, evidence: Vec<String>) -> Self {
         self.evidence = evidence;
+        self
+    }
+
+    /// The same with every kernel id concerned.
+    pub fn with_kernels(mut self, kernels: Vec<String>) -> Self {
+        self.kernels = kernels;
         self
     }
 

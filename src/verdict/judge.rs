@@ -38,15 +38,15 @@ pub fn judge(
     let expected = baseline.comparable.fingerprint();
     let unknowns = expected.unknowns(&capture.fingerprint).into_iter().map(str::to_owned).collect();
     let is_judged = findings.is_empty();
+    let mut subject = subject;
+    subject.notes.extend(beside_the_baseline(baseline, capture));
     let mut price = Vec::new();
-    let mut deltas: Vec<(Stage, StageDelta)> = Vec::new();
     if is_judged {
         for (stage, expected) in &baseline.stages {
             let Some(observed) = capture.stages.get(stage) else { continue };
             let delta = compare(expected, observed);
             findings.extend(stage_findings(&delta, *stage, policy, &file));
             price.push(price_of(&delta, *stage));
-            deltas.push((*stage, delta));
         }
     }
     let mut report = finish(subject, findings, policy);
@@ -54,6 +54,24 @@ pub fn judge(
     report.price = price;
     report.unknowns = unknowns;
     report
+}
+
+/// What the capture has and the baseline does not speak of.
+fn beside_the_baseline(baseline: &Baseline, capture: &Observation) -> Vec<String> {
+    let unknown = capture.stages.keys().filter(|stage| !baseline.stages.contains_key(stage));
+    let mut notes: Vec<String> = unknown
+        .map(|stage| format!("stage `{}` is not in the baseline and was not judged", stage.as_str()))
+        .collect();
+    for (stage, observed) in &capture.stages {
+        if observed.outside_pct >= 1.0 {
+            notes.push(format!(
+                "{:.1} % of the GPU time of stage `{}` lies outside every step and was not judged",
+                observed.outside_pct,
+                stage.as_str()
+            ));
+        }
+    }
+    notes
 }
 
 /// The report of a scenario that could not be judged at all, for one reason.
@@ -65,6 +83,7 @@ pub fn unjudged(subject: Judged<'_>, finding: Finding, policy: &Policy) -> Scena
         stage: None,
         subject: finding.subject.clone(),
         result,
+        code: Some(finding.code),
         message: finding.message.clone(),
         line: None,
     };
@@ -84,7 +103,7 @@ fn finish(subject: Judged<'_>, mut findings: Vec<Finding>, policy: &Policy) -> S
     });
     ScenarioReport {
         scenario: subject.scenario.to_owned(),
-        verdict: Outcome::of(&findings),
+        verdict: Outcome::of(&findings).max(Outcome::of(&improvements)),
         baseline: subject.baseline,
         findings,
         improvements,
@@ -101,13 +120,14 @@ fn stage_findings(delta: &StageDelta, stage: Stage, policy: &Policy, file: &str)
     let thresholds = &policy.thresholds;
     let mut findings = structure::paths(delta, stage, file);
     findings.extend(structure::vanished(delta, stage, thresholds, file));
-    findings.extend(structure::priced(delta, stage, thresholds, file));
-    findings.extend(time::rows(delta, stage, thresholds, file));
+    let drift = time::drift(delta);
+    findings.extend(structure::priced(delta, stage, thresholds, drift.factor, file));
+    findings.extend(time::rows(delta, stage, thresholds, drift, file));
     findings
 }
 
 fn price_of(delta: &StageDelta, stage: Stage) -> Price {
-    let total = structure::total(delta);
+    let total = structure::total(delta, time::drift(delta).factor);
     let busy = delta.busy_after_ns - delta.busy_before_ns;
     Price {
         stage,
@@ -141,6 +161,7 @@ fn cases(baseline: &Baseline, report: &ScenarioReport, is_judged: bool) -> Vec<C
         stage: None,
         subject: "comparable".to_owned(),
         result: if is_judged { CaseResult::Held } else { CaseResult::Unjudged },
+        code: report.findings.iter().map(|finding| finding.code).find(|code| code.kind() == Kind::Doubt),
         message: doubts.join("; "),
         line: None,
     }];
@@ -161,6 +182,7 @@ fn cases(baseline: &Baseline, report: &ScenarioReport, is_judged: bool) -> Vec<C
                 stage: Some(*stage),
                 subject: finding.subject.clone(),
                 result: result_of(finding),
+                code: Some(finding.code),
                 message: finding.message.clone(),
                 line: None,
             });
@@ -179,20 +201,20 @@ fn case(
 ) -> Case {
     let worst = report.findings.iter().find(|finding| {
         finding.stage == Some(stage)
-            && finding.subject == subject
-            && finding.line == Some(line)
             && finding.level == Level::Deny
+            && (finding.subject == subject || finding.kernels.iter().any(|kernel| kernel == subject))
     });
-    let (result, message) = match worst {
-        Some(finding) => (result_of(finding), finding.message.clone()),
-        None if is_judged => (CaseResult::Held, String::new()),
-        None => (CaseResult::Unjudged, "the capture could not be judged".to_owned()),
+    let (result, code, message) = match worst {
+        Some(finding) => (result_of(finding), Some(finding.code), finding.message.clone()),
+        None if is_judged => (CaseResult::Held, None, String::new()),
+        None => (CaseResult::Unjudged, None, "the capture could not be judged".to_owned()),
     };
     Case {
         table: table.to_owned(),
         stage: Some(stage),
         subject: subject.to_owned(),
         result,
+        code,
         message,
         line: (line > 0).then_some(line),
     }

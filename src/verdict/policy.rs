@@ -63,13 +63,39 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Sets the finding's level to what the team wants. Improvements never deny.
+    /// Sets the finding's level to what the team wants.
+    ///
+    /// Improvements never deny. A doubt has no level: what could not be judged is no matter of taste. A
+    /// finding that is uncertain, and so below its code's own level, is not raised above where it stands.
     pub fn apply(&self, finding: &mut Finding) {
-        if let Some(level) = self.levels.get(&finding.code) {
-            finding.level = match finding.code.kind() {
-                Kind::Improvement => (*level).min(Level::Warn),
-                Kind::Doubt | Kind::Regression => *level,
-            };
-        }
+        let Some(level) = self.levels.get(&finding.code).copied() else { return };
+        finding.level = match finding.code.kind() {
+            Kind::Doubt => finding.level,
+            Kind::Improvement => level.min(Level::Warn),
+            Kind::Regression if finding.level < finding.code.default_level() => level.min(finding.level),
+            Kind::Regression => level,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(code: Code, level: Level, from: Level) -> Level {
+        let policy = Policy { levels: BTreeMap::from([(code, level)]), ..Policy::default() };
+        let mut finding = Finding::new(code, "s", "m");
+        finding.level = from;
+        policy.apply(&mut finding);
+        finding.level
+    }
+
+    #[test]
+    fn a_level_moves_regressions_and_neither_doubts_nor_uncertain_findings_up() {
+        assert_eq!(applied(Code::KernelReplaced, Level::Deny, Level::Warn), Level::Deny);
+        assert_eq!(applied(Code::KernelSlower, Level::Warn, Level::Deny), Level::Warn);
+        assert_eq!(applied(Code::KernelSlower, Level::Deny, Level::Warn), Level::Warn);
+        assert_eq!(applied(Code::CaptureEmpty, Level::Allow, Level::Deny), Level::Deny);
+        assert_eq!(applied(Code::StructureCheaper, Level::Deny, Level::Allow), Level::Warn);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::code::Code;
 use super::finding::Finding;
 use super::outcome::Outcome;
 use super::policy::Policy;
@@ -67,6 +68,9 @@ pub struct Case {
     pub subject: String,
     /// What became of it.
     pub result: CaseResult,
+    /// The finding that speaks about it, if one does.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// Why, in a line; empty when it holds.
     pub message: String,
     /// The baseline's line, when it has one.

@@ -19,6 +19,8 @@ pub struct Total {
     pub pct: f64,
     /// In standard deviations of the instances.
     pub sigmas: f64,
+    /// What the baseline's three significant digits leave open, in percent of its busy time.
+    pub rounding_pct: f64,
 }
 
 /// Whether a row's launches changed, which is what structure means.
@@ -30,15 +32,35 @@ pub fn is_structural(row: &RowDelta) -> bool {
 }
 
 /// Adds up the changed rows of a stage.
-pub fn total(delta: &StageDelta) -> Total {
+///
+/// `drift` is the common factor of the unchanged rows: on a machine that is slower as a whole, a kernel that
+/// was swapped for its equal is dearer too, and that is no price of the swap. The smaller of the raw and the
+/// corrected price counts, so that neither drift nor its correction makes one up.
+pub fn total(delta: &StageDelta, drift: f64) -> Total {
     let changed = || delta.rows.iter().filter(|row| is_structural(row));
-    let ns: f64 = changed().map(RowDelta::price_ns).sum();
+    let raw: f64 = changed().map(RowDelta::price_ns).sum();
+    let corrected: f64 = changed().map(|row| row.after.ns / drift - row.before.ns).sum();
+    let ns = match (raw > 0.0, corrected > 0.0) {
+        (true, true) => raw.min(corrected),
+        (false, false) => raw.max(corrected),
+        _ => 0.0,
+    };
     let variance: f64 = changed().map(|row| variance_of(row.before) + variance_of(row.after)).sum();
     Total {
         ns,
         pct: if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 },
+        rounding_pct: if delta.busy_before_ns > 0.0 {
+            changed().map(|row| rounding(row.before.ns)).sum::<f64>() * 100.0 / delta.busy_before_ns
+        } else {
+            0.0
+        },
         sigmas: if variance > 0.0 { ns / variance.sqrt() } else { f64::INFINITY.copysign(ns) },
     }
+}
+
+/// Half a unit of the third significant digit.
+fn rounding(ns: f64) -> f64 {
+    if ns > 0.0 { 10_f64.powf(ns.log10().floor() - 2.0) / 2.0 } else { 0.0 }
 }
 
 fn variance_of(measure: Measure) -> f64 {
@@ -60,10 +82,13 @@ fn path_finding(path: &PathDelta, stage: Stage, file: &str) -> Option<Finding> {
         Some(after) => (after.state, after.fused, after.split),
         None => (PathState::Absent, 0, 0),
     };
+    let lost = path.fused_before.saturating_sub(fused);
     let code = match state {
-        PathState::Active | PathState::GateUnknown => return None,
+        // Nothing but the number of instances can tell that some places no longer take the path.
+        PathState::Active if lost > 0 && lost * 50 > path.fused_before => Code::PathPartial,
+        PathState::Active => return None,
         PathState::Partial => Code::PathPartial,
-        PathState::Split | PathState::Absent => Code::PathMissing,
+        PathState::Split | PathState::Absent | PathState::GateUnknown => Code::PathMissing,
     };
     let name = path.after.as_ref().map_or(path.path.as_str(), |after| after.name.as_str());
     let message = match state {
@@ -127,22 +152,35 @@ fn succeeds(gone: &RowDelta, other: &RowDelta) -> bool {
     let more = other.after.launches - other.before.launches;
     let is_more = is_structural(other) && more > 0.0;
     let same_count = (more - gone.before.launches).abs() <= gone.before.launches * 0.02;
-    is_more && (other.role == gone.role || same_count)
+    // One more launch of some kernel of the role did not take the place of sixty.
+    let same_role = other.role == gone.role
+        && (more * 2.0 >= gone.before.launches || other.price_ns() * 4.0 >= gone.before.ns);
+    is_more && (same_role || same_count)
 }
 
 /// The finding about all changed rows of a stage together; `None` when nothing changed.
-pub fn priced(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Option<Finding> {
+pub fn priced(
+    delta: &StageDelta,
+    stage: Stage,
+    thresholds: &Thresholds,
+    drift: f64,
+    file: &str,
+) -> Option<Finding> {
     let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
     let first = changed.first()?;
-    let total = total(delta);
-    let code = if total.pct >= thresholds.structure_pct && total.sigmas >= thresholds.structure_sigmas {
+    let total = total(delta, drift);
+    let certain_pct = total.pct.abs() - total.rounding_pct;
+    let code = if total.pct > 0.0
+        && certain_pct >= thresholds.structure_pct
+        && total.sigmas >= thresholds.structure_sigmas
+    {
         Code::StructureCostlier
-    } else if total.pct <= -thresholds.structure_pct {
+    } else if total.pct < 0.0 && certain_pct >= thresholds.structure_pct {
         Code::StructureCheaper
     } else {
         Code::KernelReplaced
     };
-    let gone = changed.iter().find(|row| row.change == Change::Gone).copied();
+    let gone = leading_loss(&changed);
     let successors: Vec<&RowDelta> =
         gone.map(|gone| successors(gone, &changed)).unwrap_or_default().into_iter().take(3).collect();
     let what = match gone {
@@ -177,10 +215,21 @@ pub fn priced(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &
         )
         .at(file, subject.line)
         .with_evidence(changed.iter().map(|row| evidence(row)).collect())
+        .with_kernels(changed.iter().map(|row| row.kernel.clone()).collect())
         .with_help(help);
     finding.before = finding.before.map(tenth);
     finding.after = finding.after.map(tenth);
     Some(finding)
+}
+
+/// The kernel that is gone and whose loss explains the largest change, if that is what explains it.
+fn leading_loss<'d>(changed: &[&'d RowDelta]) -> Option<&'d RowDelta> {
+    let first = *changed.first()?;
+    let is_gone = |row: &&&RowDelta| row.change == Change::Gone;
+    if first.change == Change::Gone {
+        return Some(first);
+    }
+    changed.iter().filter(is_gone).find(|gone| succeeds(gone, first)).copied()
 }
 
 /// What took a kernel's place, the same role first, then the same count, the dearest first.

@@ -14,28 +14,37 @@ const SIGMA_PER_MAD: f64 = 1.4826;
 /// The common movement of unchanged rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drift {
-    /// After over before, weighted by time; 1 when nothing moved.
+    /// After over before; 1 when nothing moved or too little is known.
     pub factor: f64,
 }
 
-/// The factor by which most of the unchanged time moved: clocks, temperature, another host.
+/// Rows below this share of the stage say more about launch gaps than about the machine.
+const LEAST_SHARE_PCT: f64 = 0.3;
+
+/// Fewer rows than this cannot be told from a single kernel's own change.
+const FEWEST_ROWS: usize = 4;
+
+/// The factor by which most of the unchanged kernels moved: clocks, temperature, another host.
+///
+/// The median over kernels, each counted once: one kernel with most of the time does not move it.
 pub fn drift(delta: &StageDelta) -> Drift {
-    let mut ratios: Vec<(f64, f64)> = delta
+    let mut ratios: Vec<f64> = delta
         .rows
         .iter()
-        .filter(|row| is_timed(row))
-        .map(|row| (row.after.each_ns / row.before.each_ns, row.before.ns))
+        .filter(|row| is_timed(row) && row.before.ns * 100.0 >= delta.busy_before_ns * LEAST_SHARE_PCT)
+        .map(|row| row.after.each_ns / row.before.each_ns)
         .collect();
-    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half: f64 = ratios.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
-    let mut passed = 0.0;
-    for (ratio, weight) in ratios {
-        passed += weight;
-        if passed >= half {
-            return Drift { factor: ratio };
-        }
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratios.len() / 2;
+    if ratios.len() < FEWEST_ROWS {
+        return Drift { factor: 1.0 };
     }
-    Drift { factor: 1.0 }
+    let factor = match (ratios.get(middle), middle.checked_sub(1).and_then(|before| ratios.get(before))) {
+        (Some(after), Some(before)) if ratios.len().is_multiple_of(2) => f64::midpoint(*after, *before),
+        (Some(value), _) => *value,
+        (None, _) => 1.0,
+    };
+    Drift { factor }
 }
 
 /// Rows whose time says something: unchanged, measured on both sides, and neither waiting nor copying.
@@ -56,8 +65,13 @@ pub fn same_rows_pct(delta: &StageDelta) -> f64 {
 }
 
 /// Findings about single rows, slower and faster.
-pub fn rows(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Vec<Finding> {
-    let drift = drift(delta);
+pub fn rows(
+    delta: &StageDelta,
+    stage: Stage,
+    thresholds: &Thresholds,
+    drift: Drift,
+    file: &str,
+) -> Vec<Finding> {
     let is_drifting = (drift.factor - 1.0).abs() * 100.0 > thresholds.drift_pct;
     let mut findings: Vec<Finding> = delta
         .rows
@@ -135,6 +149,7 @@ fn row_finding(
         .with_help(help);
     if is_slower && !is_certain {
         finding.level = Level::Warn;
+        "repeat the capture; one that shows it again is worth a look".clone_into(&mut finding.help);
         finding.evidence.push("too few instances, too much noise or drift to fail on it".to_owned());
     }
     Some(finding)

@@ -16,5 +16,7 @@ mod corpus;
 mod determinism;
 mod docs;
 mod exit_codes;
+mod gate;
+mod paths;
 mod support;
 mod verdicts;

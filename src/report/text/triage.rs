@@ -134,9 +134,9 @@ fn paths(page: &mut Page, stage: &StageTriage, min_share: f64) {
         .words("state", 0)
         .numbers("fused/step", 0)
         .numbers("split/step", 0)
-        .numbers(&format!("total {}", unit.symbol()), 2)
-        .numbers("share", 1)
-        .words("class", 3);
+        .numbers(&format!("total {}", unit.symbol()), 3)
+        .numbers("share", 2)
+        .words("class", 1);
     for row in rows {
         let mut notes = Vec::new();
         for (what, names) in [("evidence", &row.evidence), ("where", &row.locations)] {

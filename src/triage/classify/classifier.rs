@@ -148,6 +148,11 @@ impl Classifier {
         }
     }
 
+    /// The words of an identifier or of a kernel id, as matching sees them.
+    pub fn words(&self, text: &str) -> Vec<String> {
+        self.vocabulary.lexicon.words(text)
+    }
+
     /// Every entry, in order of precedence.
     pub fn families(&self) -> &[Family] {
         &self.families

@@ -1,0 +1,97 @@
+//! Questions about the catalog itself: what a path looks for, and what of it a kernel name is.
+
+use super::catalog::{Entry, PathCatalog};
+use super::ladder::{self, Kind, Shape};
+use super::parts::{PartIx, membership};
+use crate::trace::ActivityKind;
+use crate::triage::classify::{Class, Classifier, Role};
+
+/// What a kernel is to a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use<'c> {
+    /// Path id.
+    pub path: &'c str,
+    /// Whether the kernel is the fused path itself.
+    pub is_on: bool,
+    /// Ladders of which it can be a rung, as text; empty for the fused kernel.
+    pub rungs: Vec<String>,
+}
+
+impl PathCatalog {
+    /// Names of the parts whose kind a kernel is of.
+    pub fn parts_of(&self, name: &str, classifier: &Classifier) -> Vec<&str> {
+        let class = classifier.classify(name, ActivityKind::Kernel);
+        let member = membership(&self.parts, &class, classifier);
+        self.parts.iter().zip(member).filter(|(_, is)| *is).map(|(part, _)| part.name.as_str()).collect()
+    }
+
+    /// What a kernel is to each path, paths that do not look for it left out.
+    pub fn uses_of(&self, name: &str, classifier: &Classifier) -> Vec<Use<'_>> {
+        let class = classifier.classify(name, ActivityKind::Kernel);
+        let kind = kind(&class, self, classifier);
+        self.entries()
+            .iter()
+            .filter_map(|entry| {
+                let is_on = kind.is_any(&entry.on);
+                let rungs: Vec<String> = entry
+                    .split
+                    .iter()
+                    .filter(|ladder| !is_on && kind.is_any(ladder))
+                    .map(|ladder| self.ladder_text(ladder))
+                    .collect();
+                (is_on || !rungs.is_empty()).then_some(Use { path: &entry.id, is_on, rungs })
+            })
+            .collect()
+    }
+
+    /// The parts that are a path's fused kernel.
+    pub fn on_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.on.iter().map(|part| self.part_name(*part)).collect()
+    }
+
+    /// The parts that must run before a path's ladder.
+    pub fn after_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.after.iter().map(|part| self.part_name(*part)).collect()
+    }
+
+    /// The parts that make another case of a stage, in which the ladder means nothing.
+    pub fn unless_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.unless.iter().map(|part| self.part_name(*part)).collect()
+    }
+
+    /// A path's ladders, each as `part → part`.
+    pub fn ladders(&self, entry: &Entry) -> Vec<String> {
+        entry.split.iter().map(|ladder| self.ladder_text(ladder)).collect()
+    }
+
+    /// Whether a kernel is a path's fused kernel.
+    pub fn is_on(&self, entry: &Entry, name: &str, classifier: &Classifier) -> bool {
+        let class = classifier.classify(name, ActivityKind::Kernel);
+        kind(&class, self, classifier).is_any(&entry.on)
+    }
+
+    /// How often a path's ladder stands in what a stream runs in a row.
+    pub fn count_split(&self, entry: &Entry, names: &[&str], classifier: &Classifier) -> usize {
+        let classes: Vec<Class> =
+            names.iter().map(|name| classifier.classify(name, ActivityKind::Kernel)).collect();
+        let kinds: Vec<Kind<'_>> = classes.iter().map(|class| kind(class, self, classifier)).collect();
+        if kinds.iter().any(|kind| kind.is_any(&entry.unless)) {
+            return 0;
+        }
+        let sequence: Vec<&Kind<'_>> = kinds.iter().collect();
+        ladder::climb(&sequence, Shape { ladders: &entry.split, after: &entry.after, on: &entry.on }).len()
+    }
+
+    fn ladder_text(&self, ladder: &[PartIx]) -> String {
+        let names: Vec<&str> = ladder.iter().map(|part| self.part_name(*part)).collect();
+        names.join(" → ")
+    }
+}
+
+fn kind<'c>(class: &'c Class, catalog: &PathCatalog, classifier: &Classifier) -> Kind<'c> {
+    Kind {
+        id: &class.id,
+        parts: membership(&catalog.parts, class, classifier),
+        is_memory: class.role == Role::Memory,
+    }
+}

@@ -1,0 +1,226 @@
+//! From a stage's kernels to the rows of its fuse table.
+
+use std::collections::BTreeMap;
+
+use super::catalog::{Entry, Origin, PathCatalog};
+use super::gates::{Facts, Gate, is_switched_off};
+use super::ladder::{self, Kind, Shape};
+use super::parts::{PartIx, membership};
+use crate::trace::{NameId, Ns, StreamId, Trace};
+use crate::triage::activity::Timeline;
+use crate::triage::classify::{Classifier, Role};
+use crate::triage::kernel_table::percent;
+use crate::triage::model::{PathRow, PathState};
+use crate::triage::stage::Stage;
+
+/// Instances a step that do not spoil a state: a model's first norm has no residual, its last may be another.
+const STRAYS: u64 = 2;
+/// And at most one in this many of the others.
+const STRAY_PART: u64 = 20;
+/// A ladder that stands once in a step is no pattern.
+const LEAST_LADDERS: u64 = 2;
+
+/// What one stream ran in one step.
+type Sequence<'k, 't> = Vec<(&'k Kind<'t>, Ns)>;
+
+/// A stage's kernels, each with the parts that it is of.
+struct Seen<'t> {
+    kinds: BTreeMap<NameId, Kind<'t>>,
+}
+
+impl<'t> Seen<'t> {
+    fn of(trace: &Trace, timeline: &'t Timeline, catalog: &PathCatalog, classifier: &Classifier) -> Self {
+        let mut kinds: BTreeMap<NameId, Kind<'t>> = BTreeMap::new();
+        let names = trace.activities.iter().map(|activity| activity.name);
+        for name in names {
+            if !kinds.contains_key(&name)
+                && let Some(class) = timeline.classes.get(name)
+            {
+                let parts = membership(&catalog.parts, class, classifier);
+                kinds.insert(name, Kind { id: &class.id, parts, is_memory: class.role == Role::Memory });
+            }
+        }
+        Self { kinds }
+    }
+
+    fn sequences(&self, timeline: &Timeline, stage: Stage) -> Vec<Sequence<'_, 't>> {
+        let mut sequences: BTreeMap<(usize, StreamId), Sequence<'_, 't>> = BTreeMap::new();
+        for one in timeline.placed.iter().filter(|one| one.stage == stage) {
+            let Some(step) = one.step else { continue };
+            let Some(kind) = self.kinds.get(&one.activity.name) else { continue };
+            sequences.entry((step, one.stream())).or_default().push((kind, one.activity.span.length()));
+        }
+        sequences.into_values().collect()
+    }
+}
+
+/// How often a path ran in one of its forms, and as what.
+#[derive(Default)]
+struct Tally {
+    count: u64,
+    time: Ns,
+    /// Kernel ids in order, and how often they ran so.
+    forms: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, form: String, time: Ns) {
+        self.count += 1;
+        self.time += time;
+        *self.forms.entry(form).or_default() += 1;
+    }
+
+    fn per_step(&self, steps: u64) -> u64 {
+        (self.count + steps / 2).checked_div(steps).unwrap_or(0)
+    }
+}
+
+/// The fuse table of a stage, largest time first; paths of which nothing ran are left out.
+pub fn find(
+    trace: &Trace,
+    timeline: &Timeline,
+    stage: Stage,
+    catalog: &PathCatalog,
+    classifier: &Classifier,
+    facts: Facts<'_>,
+) -> Vec<PathRow> {
+    let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
+    let seen = Seen::of(trace, timeline, catalog, classifier);
+    let sequences = seen.sequences(timeline, stage);
+    let runs = |part: PartIx| sequences.iter().flatten().any(|(kind, _)| kind.is(part));
+    let reduces =
+        catalog.parts.iter().position(|part| part.name == "all-reduce").is_some_and(|at| runs(PartIx(at)));
+    let facts = Facts { reduces, ..facts };
+    let whole: Ns =
+        timeline.placed.iter().filter(|one| one.stage == stage).map(|one| one.activity.span.length()).sum();
+
+    let mut rows: Vec<(&Entry, PathRow)> = Vec::new();
+    for entry in catalog.entries() {
+        let is_another_case = entry.unless.iter().any(|part| runs(*part));
+        let (fused, split) = count(&sequences, entry, is_another_case);
+        if let Some(row) = row(entry, fused, split, steps, whole, &facts) {
+            rows.push((entry, row));
+        }
+    }
+    let mut rows = one_of_each(rows, facts.framework);
+    rows.sort_by(|a, b| b.related_ns.cmp(&a.related_ns).then_with(|| a.path.cmp(&b.path)));
+    rows
+}
+
+fn count(sequences: &[Sequence<'_, '_>], entry: &Entry, is_another_case: bool) -> (Tally, Tally) {
+    let (mut fused, mut split) = (Tally::default(), Tally::default());
+    let shape = Shape { ladders: &entry.split, after: &entry.after, on: &entry.on };
+    for sequence in sequences {
+        for (kind, time) in sequence.iter().filter(|(kind, _)| kind.is_any(&entry.on)) {
+            fused.add(kind.id.to_owned(), *time);
+        }
+        if is_another_case {
+            continue;
+        }
+        let kinds: Vec<&Kind<'_>> = sequence.iter().map(|(kind, _)| *kind).collect();
+        for range in ladder::climb(&kinds, shape) {
+            let rungs = sequence.get(range).unwrap_or_default();
+            let ids: Vec<&str> = rungs.iter().map(|(kind, _)| kind.id).collect();
+            split.add(ids.join(" → "), rungs.iter().map(|(_, time)| *time).sum());
+        }
+    }
+    (fused, split)
+}
+
+/// What a path does, by how often it ran in a step in either form.
+pub(super) fn state_of(fused: u64, split: u64) -> PathState {
+    let is_stray = |few: u64, many: u64| few <= STRAYS && few * STRAY_PART <= many;
+    match (fused, split) {
+        (0, 0) => PathState::Absent,
+        (_, 0) => PathState::Active,
+        (0, _) => PathState::Split,
+        _ if is_stray(split, fused) => PathState::Active,
+        _ if is_stray(fused, split) => PathState::Split,
+        _ => PathState::Partial,
+    }
+}
+
+fn row(
+    entry: &Entry,
+    fused: Tally,
+    mut split: Tally,
+    steps: u64,
+    whole: Ns,
+    facts: &Facts<'_>,
+) -> Option<PathRow> {
+    if split.per_step(steps) < LEAST_LADDERS {
+        split = Tally::default();
+    }
+    let (fused_count, split_count) = (fused.per_step(steps), split.per_step(steps));
+    let mut evidence = Vec::new();
+    let state = match (state_of(fused_count, split_count), entry.gates.judge(facts)) {
+        (PathState::Absent, _) => return None,
+        // What runs has passed its gates.
+        (state @ (PathState::Active | PathState::Partial), _) => state,
+        (_, Gate::Closed) => return None,
+        // A pull request to one framework is no news for a program of another.
+        _ if entry.origin == Origin::InFlight && !is_of(entry, facts.framework) => return None,
+        (_, Gate::Unknown(settled_by)) => {
+            evidence.push(format!("not known: {settled_by}"));
+            PathState::GateUnknown
+        }
+        (state, Gate::Open) => state,
+    };
+    let mut forms: Vec<(u64, String)> =
+        fused.forms.into_iter().chain(split.forms).map(|(form, count)| (count, form)).collect();
+    forms.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    evidence.extend(forms.into_iter().map(|(_, form)| form));
+    let related = fused.time + split.time;
+    Some(PathRow {
+        path: entry.id.clone(),
+        name: entry.name.clone(),
+        kind: entry.kind.as_str().to_owned(),
+        state,
+        fused: fused_count,
+        split: split_count,
+        related_ns: related.0,
+        share_pct: percent(related, whole),
+        class: class_of(entry, state, facts).to_owned(),
+        evidence,
+        locations: Vec::new(),
+        source_paths: entry.source_paths.clone(),
+        flags: entry.flags.clone(),
+        pr: entry.pr.clone(),
+    })
+}
+
+fn is_of(entry: &Entry, framework: &str) -> bool {
+    entry.frameworks.iter().any(|one| one == framework || one == "any")
+}
+
+fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str {
+    match state {
+        PathState::Active => return "on",
+        PathState::GateUnknown => return "unclear",
+        PathState::Partial | PathState::Split | PathState::Absent => {}
+    }
+    match entry.origin {
+        Origin::InFlight => "in-flight",
+        Origin::Mainline | Origin::Upstream if !is_of(entry, facts.framework) => "mainline-elsewhere",
+        Origin::Mainline | Origin::Upstream if is_switched_off(&entry.flags.on, &entry.flags.off, facts) => {
+            "off"
+        }
+        Origin::Mainline | Origin::Upstream => "should-apply",
+    }
+}
+
+/// Of the variants of one optimisation, the framework's own speaks, then the one that runs, then the first.
+fn one_of_each(rows: Vec<(&Entry, PathRow)>, framework: &str) -> Vec<PathRow> {
+    let mut best: BTreeMap<&str, (&Entry, PathRow)> = BTreeMap::new();
+    let merit = |entry: &Entry, row: &PathRow| (is_of(entry, framework), row.fused > 0);
+    for (entry, row) in rows {
+        let group = entry.variant_of.as_deref().unwrap_or(&entry.id);
+        match best.get(group) {
+            Some((known, other)) if merit(known, other) >= merit(entry, &row) => {}
+            Some(_) | None => {
+                best.insert(group, (entry, row));
+            }
+        }
+    }
+    best.into_values().map(|(_, row)| row).collect()
+}

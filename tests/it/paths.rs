@@ -1,0 +1,250 @@
+//! The fuse table: what is on and off in real traces, and what a lost fusion says at the gate.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Scratch, arg, corpus, run};
+use profgate::synth::presets;
+
+/// The fuse table of a stage: path, state, fused and split a step, class; in the order of the path ids.
+fn table(trace: &Path, stage: &str) -> Vec<(String, String, u64, u64, String)> {
+    let triage: Value =
+        serde_json::from_str(&run(&["triage", arg(trace), "--format", "json"]).stdout).unwrap();
+    let stages = triage["stages"].as_array().unwrap();
+    let stage = stages.iter().find(|one| one["stage"] == stage).unwrap();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let mut rows: Vec<_> = stage["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let count = |key: &str| row[key].as_u64().unwrap();
+            (text(row, "path"), text(row, "state"), count("fused"), count("split"), text(row, "class"))
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+type Row<'a> = (&'a str, &'a str, u64, u64, &'a str);
+
+fn assert_table(trace: &str, stage: &str, expected: &[Row<'_>]) {
+    let Some(path) = corpus(trace) else { return };
+    let rows = table(&path, stage);
+    let rows: Vec<Row<'_>> = rows.iter().map(|row| (&*row.0, &*row.1, row.2, row.3, &*row.4)).collect();
+    assert_eq!(rows, expected, "{trace} {stage}");
+}
+
+fn evidence(trace: &Path, path: &str) -> Vec<String> {
+    let triage: Value =
+        serde_json::from_str(&run(&["triage", arg(trace), "--format", "json"]).stdout).unwrap();
+    let stages = triage["stages"].as_array().unwrap();
+    let mut rows = stages.iter().flat_map(|stage| stage["paths"].as_array().unwrap());
+    let row = rows.find(|row| row["path"] == path).unwrap();
+    row["evidence"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn sglang_decode_on_a_b300() {
+    assert_table(
+        "sglang-qwen3-30b-a3b-decode/B300",
+        "decode",
+        &[
+            ("fused-qk-rmsnorm-rope", "split", 0, 48, "should-apply"),
+            ("fused-residual-add-rmsnorm", "active", 96, 0, "on"),
+            ("fused-rope-kv-store", "active", 48, 0, "on"),
+            ("inplace-qk-rmsnorm", "active", 48, 0, "on"),
+        ],
+    );
+}
+
+#[test]
+fn the_same_server_on_an_amd_gpu_has_amd_paths() {
+    assert_table(
+        "sglang-qwen3-30b-a3b-decode/MI300",
+        "decode",
+        &[
+            ("fused-qk-rope-reshape-kv-write", "active", 48, 0, "on"),
+            ("fused-residual-add-rmsnorm", "active", 96, 0, "on"),
+        ],
+    );
+}
+
+#[test]
+fn vllm_reduces_and_normalises_apart_in_both_stages() {
+    let trace = "vllm-llama70b-tp4-h100-vs-mi300x/1_h100_1000isl_10osl_32con.pt.trace.json.gz";
+    // 160 norms with residual, and the one after the embedding; the pass would take both.
+    let rows = [
+        ("fused-activation-and-mul", "active", 80, 0, "on"),
+        ("fused-rope-kv-store", "split", 0, 80, "mainline-elsewhere"),
+        ("vllm-allreduce-rmsnorm", "split", 0, 161, "should-apply"),
+    ];
+    assert_table(trace, "decode", &rows);
+    assert_table(trace, "prefill", &rows);
+}
+
+#[test]
+fn copies_between_the_rungs_are_named_as_part_of_the_ladder() {
+    let trace = "vllm-gptoss-b200-tp8-eager/eager_trace.json.gz";
+    assert_table(
+        trace,
+        "prefill",
+        &[
+            ("fused-rope-kv-store", "split", 0, 36, "mainline-elsewhere"),
+            ("vllm-allreduce-rmsnorm", "split", 0, 73, "should-apply"),
+            ("vllm-fused-add-rmsnorm", "active", 72, 0, "on"),
+        ],
+    );
+    let Some(path) = corpus(trace) else { return };
+    assert_eq!(
+        evidence(&path, "vllm-allreduce-rmsnorm"),
+        [
+            "multimem_all_reduce_kernel-bf16 → memcpy-dtod → fused_add_rms_norm_kernel-bf16",
+            "multimem_all_reduce_kernel-bf16 → memcpy-dtod → rms_norm_kernel-bf16",
+        ]
+    );
+    assert_eq!(
+        evidence(&path, "fused-rope-kv-store"),
+        [
+            "rotary_embedding_kernel-bf16 → torch-copy-bf16 → scaled_fp8_quant_kernel_strided-bf16-e4m3 → reshape_and_cache_flash_kernel-bf16-fp8"
+        ]
+    );
+}
+
+#[test]
+fn a_gate_that_the_trace_leaves_open_says_what_would_settle_it() {
+    let trace = "vllm-gptoss-mi300x-decode-full/graph_execution.json.gz";
+    assert_table(
+        trace,
+        "decode",
+        &[
+            ("vllm-fused-add-rmsnorm", "active", 48, 0, "on"),
+            ("vllm-rope-kvcache", "gate-unknown", 0, 24, "unclear"),
+        ],
+    );
+    let Some(path) = corpus(trace) else { return };
+    assert!(evidence(&path, "vllm-rope-kvcache")[0].contains("the GPU's name"));
+}
+
+#[test]
+fn a_server_of_no_known_framework_hides_no_path() {
+    for run in ["A0-lightllm-triton-quant", "B0-sglquant", "B1-sglquant", "C0-deepgemm576"] {
+        assert_table(
+            &format!("lightllm-dsv3-ep8-h200-decode/{run}"),
+            "all",
+            &[
+                ("fused-activation-and-mul", "active", 119, 0, "on"),
+                ("fused-moe-activation-requant", "active", 58, 0, "on"),
+                ("fused-residual-add-rmsnorm", "split", 0, 122, "mainline-elsewhere"),
+                ("vllm-rmsnorm-quant", "split", 0, 183, "mainline-elsewhere"),
+                ("vllm-silu-mul-quant", "split", 0, 61, "mainline-elsewhere"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn programs_that_serve_no_model_have_no_paths() {
+    for trace in [
+        "torchao-ep-moe-b200-pair/ref_ep_moe_fwd.json",
+        "modded-nanogpt-h100-adam-hook-pair/modded-nanogpt-hook-gpu-rank-00-chrome-trace.json.gz",
+        "segment-anything-fast-a100/asdf_True.rev7.json.gz",
+    ] {
+        assert_table(trace, "all", &[]);
+    }
+}
+
+#[test]
+fn the_demos_baseline_is_what_its_capture_records() {
+    let scratch = Scratch::new("demo-baseline");
+    let capture = scratch.capture("before", &presets::moe_decode());
+    let recorded = run(&["baseline", "record", arg(&capture)]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    assert_eq!(recorded.stdout, profgate::cli::DEMO_BASELINE);
+}
+
+#[test]
+fn the_demo_names_the_lost_path_with_its_code() {
+    let scratch = Scratch::new("demo-path");
+    let folder = scratch.path("demo");
+    assert_eq!(run(&["demo", "-o", arg(&folder)]).code, 0);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("report/report.json")).unwrap()).unwrap();
+    let findings = report["scenarios"][0]["findings"].as_array().unwrap();
+    let lost = findings.iter().find(|one| one["code"] == "path-missing").unwrap();
+    assert_eq!(lost["subject"], "fused-residual-add-rmsnorm");
+    assert_eq!((&lost["before"], &lost["after"]), (&Value::from(96.0), &Value::from(0.0)));
+    assert!(lost["message"].as_str().unwrap().contains("split into separate kernels 96 times"), "{lost}");
+    assert!(lost["evidence"].to_string().contains("python/sglang/srt/layers/layernorm.py"), "{lost}");
+    assert!(lost["line"].as_u64().unwrap() > 3, "the baseline's row is named");
+    assert!(findings.iter().any(|one| one["code"] == "structure-costlier"));
+}
+
+#[test]
+fn a_path_that_lost_some_of_its_layers_is_partial() {
+    use presets::names::moe;
+    use profgate::synth::KernelSpec;
+    let scratch = Scratch::new("partial");
+    let before = scratch.capture("before", &presets::moe_one_step());
+    let mut workload = presets::moe_one_step();
+    let layer = workload.shapes[0].bodies[0].clone();
+    let mut odd = layer.clone();
+    let split = [KernelSpec::kernel(moe::ADD_BF16, 1.9).on(13), KernelSpec::kernel(moe::RMSNORM, 2.5).on(13)];
+    let at = odd.iter().position(|kernel| kernel.name == moe::FUSED_ADD_RMSNORM).unwrap();
+    odd.splice(at..=at, split);
+    workload.shapes[0].bodies = vec![layer, odd];
+    workload.shapes[0].pattern = [0, 1].repeat(24);
+    let after = scratch.capture("after", &workload);
+    let baseline = scratch.path("b.yaml");
+    assert_eq!(run(&["baseline", "record", arg(&before), "-o", arg(&baseline)]).code, 0);
+    let reports = scratch.path("reports");
+    let check = run(&["check", "--baseline", arg(&baseline), "--report-dir", arg(&reports), arg(&after)]);
+    assert_eq!(check.code, 1, "{}", check.stdout);
+    let report: Value = serde_json::from_slice(&std::fs::read(reports.join("report.json")).unwrap()).unwrap();
+    let findings = report["scenarios"][0]["findings"].as_array().unwrap();
+    let partial = findings.iter().find(|one| one["code"] == "path-partial").unwrap();
+    assert!(
+        partial["message"].as_str().unwrap().contains("fused 72 times and split into separate kernels 24"),
+        "{partial}"
+    );
+}
+
+#[test]
+fn the_catalog_can_be_looked_at() {
+    let list = run(&["catalog", "list", "--paths"]);
+    assert_eq!(list.code, 0, "{}", list.stderr);
+    assert!(
+        list.stdout.contains("fused-residual-add-rmsnorm") && !list.stdout.contains("flashinfer-cute-norm")
+    );
+    let kernels: Value =
+        serde_json::from_str(&run(&["catalog", "list", "--kernels", "--format", "json"]).stdout).unwrap();
+    assert!(kernels["paths"].as_array().unwrap().is_empty());
+    assert!(kernels["kernels"].as_array().unwrap().len() > 100);
+    let show = run(&["catalog", "show", "flashinfer-unified-allreduce-fusion"]);
+    assert!(show.stdout.contains("enable_flashinfer_allreduce_fusion"), "{}", show.stdout);
+    assert!(show.stdout.contains("all-reduce → any-norm"), "{}", show.stdout);
+    assert!(run(&["catalog", "show", "rope"]).stdout.contains("catalogs/kernels-layer.yaml:"));
+    let typo = run(&["catalog", "show", "fused-rope-kv-stor"]);
+    assert_eq!(typo.code, 2);
+    assert!(typo.stderr.contains("did you mean `fused-rope-kv-store`?"), "{}", typo.stderr);
+}
+
+#[test]
+fn the_catalog_says_why_a_name_matches() {
+    let fused =
+        run(&["catalog", "match", "void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)"]);
+    assert_eq!(fused.code, 0, "{}", fused.stderr);
+    for part in [
+        "FusedAddRMSNormKernel-bf16",
+        "framework-norm (catalogs/kernels-layer.yaml:",
+        "fused add rms norm kernel",
+        "fused-residual-add-rmsnorm: its fused kernel",
+        "flashinfer-unified-allreduce-fusion: a rung of all-reduce → any-norm",
+    ] {
+        assert!(fused.stdout.contains(part), "{part}\n{}", fused.stdout);
+    }
+    let unknown = run(&["catalog", "match", "draw_kernel\u{1b}[31m"]);
+    assert!(unknown.stdout.contains("none claims it"), "{}", unknown.stdout);
+    assert!(unknown.stdout.contains("No path looks for it.") && !unknown.stdout.contains('\u{1b}'));
+}
