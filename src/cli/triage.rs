@@ -15,7 +15,8 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
     let inputs = if args.inputs.is_empty() { &args.input } else { &args.inputs };
     let classifier = context.classifier()?;
     let progress = |done, all| context.progress(done, all);
-    let capture = run::load(inputs, &classifier, &context.load_options(args.rank, &progress))?;
+    let options = context.load_options(args.rank, &progress);
+    let capture = run::load_mapped(inputs, &args.mapping, &classifier, &options)?;
     for note in &capture.notes {
         context.note(note);
     }

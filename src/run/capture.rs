@@ -85,6 +85,17 @@ pub fn load(
     classifier: &Classifier,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
+    load_mapped(inputs, &[], classifier, options)
+}
+
+/// Reads every trace of the inputs and triages each rank; the traces of `mapping` name the source of what the
+/// inputs measured.
+pub fn load_mapped(
+    inputs: &[PathBuf],
+    mapping: &[PathBuf],
+    classifier: &Classifier,
+    options: &LoadOptions<'_>,
+) -> Result<Capture, CaptureError> {
     let mut candidates = Vec::new();
     let mut notes = Vec::new();
     let mut server_args = None;
@@ -113,22 +124,59 @@ pub fn load(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
+    let maps = read_mapping(mapping, options, &mut notes)?;
     let mut ranks = Vec::new();
-    for files in by_rank.values() {
-        let inputs: Vec<Input<'_>> = files
-            .iter()
-            .map(|file| Input {
-                trace: &file.trace,
-                path: &file.label,
-                path_stage: file.path_stage,
-                rank: file.rank,
-                sha256: &file.sha256,
-            })
-            .collect();
-        ranks
-            .push(triage::triage(&inputs, classifier, server_args.clone()).map_err(CaptureError::Ambiguous)?);
+    for (rank, files) in &by_rank {
+        let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
+        let maps: Vec<Input<'_>> = of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
+        ranks.push(
+            triage::triage(&inputs, &maps, classifier, server_args.clone())
+                .map_err(CaptureError::Ambiguous)?,
+        );
     }
     Ok(Capture { ranks, notes })
+}
+
+fn as_input(file: &ReadFile) -> Input<'_> {
+    Input {
+        trace: &file.trace,
+        path: &file.label,
+        path_stage: file.path_stage,
+        rank: file.rank,
+        sha256: &file.sha256,
+    }
+}
+
+/// Reads the files of a mapping capture.
+fn read_mapping(
+    mapping: &[PathBuf],
+    options: &LoadOptions<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<ReadFile>, CaptureError> {
+    let mut candidates = Vec::new();
+    for path in mapping {
+        let located = locate(path)?;
+        candidates.extend(located.candidates);
+        for one in located.left_out {
+            notes.push(format!("left out {}: {}", one.path.display(), one.reason));
+        }
+    }
+    if candidates.is_empty() { Ok(Vec::new()) } else { read_all(&candidates, options, notes) }
+}
+
+/// The mapping files of a rank, else those of the lowest rank: ranks run the same code.
+fn of_rank<'f>(maps: &'f [ReadFile], rank: u32, notes: &mut Vec<String>) -> Vec<&'f ReadFile> {
+    let of = |rank: u32| maps.iter().filter(|file| file.rank == rank).collect::<Vec<_>>();
+    let own = of(rank);
+    match maps.iter().map(|file| file.rank).min() {
+        Some(lowest) if own.is_empty() => {
+            notes.push(format!(
+                "the mapping capture has no rank {rank}; its rank {lowest} names the source lines"
+            ));
+            of(lowest)
+        }
+        Some(_) | None => own,
+    }
 }
 
 fn locate(input: &Path) -> Result<source::Located, SourceError> {

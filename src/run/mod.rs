@@ -4,4 +4,4 @@ pub mod capture;
 pub mod check;
 pub mod record;
 
-pub use capture::{Capture, CaptureError, LoadOptions, load};
+pub use capture::{Capture, CaptureError, LoadOptions, load, load_mapped};

@@ -25,6 +25,8 @@ pub enum HealthCode {
     LaunchMissing,
     /// A step's annotation exists, and no GPU activity was launched inside it.
     StepEmpty,
+    /// A graph launch in a mapping capture; its kernels name no place in the source.
+    MappingGraphs,
 }
 
 /// Whether a capture whose report carries this code must not be judged. An unknown code, of a newer
@@ -35,7 +37,7 @@ pub fn forbids_judgement(code: &str) -> bool {
 
 impl HealthCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CutOff,
         Self::Damaged,
         Self::TrailingData,
@@ -45,6 +47,7 @@ impl HealthCode {
         Self::NegativeDuration,
         Self::LaunchMissing,
         Self::StepEmpty,
+        Self::MappingGraphs,
     ];
 
     /// The stable text of the code.
@@ -59,6 +62,7 @@ impl HealthCode {
             Self::NegativeDuration => "negative-duration",
             Self::LaunchMissing => "launch-missing",
             Self::StepEmpty => "step-empty",
+            Self::MappingGraphs => "mapping-graphs",
         }
     }
 
@@ -70,7 +74,8 @@ impl HealthCode {
             | Self::InvalidUtf8
             | Self::NegativeDuration
             | Self::LaunchMissing
-            | Self::StepEmpty => false,
+            | Self::StepEmpty
+            | Self::MappingGraphs => false,
         }
     }
 }

@@ -40,6 +40,8 @@ impl Classes {
 pub struct Placed {
     /// The activity as recorded.
     pub activity: Activity,
+    /// Its index in the trace.
+    pub index: usize,
     /// Added and exclusive time.
     pub measured: Measured,
     /// The step that it belongs to; `None` outside every step.
@@ -98,9 +100,10 @@ impl Timeline {
             .iter()
             .zip(measured)
             .zip(steps.of_activity)
-            .map(|((activity, measured), step)| {
+            .enumerate()
+            .map(|(index, ((activity, measured), step))| {
                 let stage = step.and_then(|step| step_stages.get(step).copied()).unwrap_or(Stage::All);
-                Placed { activity: *activity, measured, step, stage }
+                Placed { activity: *activity, index, measured, step, stage }
             })
             .collect();
         placed.sort_by_key(|one| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));

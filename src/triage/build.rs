@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::activity::Timeline;
+use super::attribution::{self, Explained, Frames, Mapping};
 use super::classify::Classifier;
 use super::framework;
 use super::kernel_table;
 use super::layers;
-use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::model::{Attribution, HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
 use super::paths::{self, Facts, PathCatalog};
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
@@ -41,16 +42,18 @@ pub enum TriageError {
         /// Their rank.
         rank: u32,
     },
-    /// The path catalog that is compiled in is wrong, which a test of its own rules out.
-    #[error("the built-in path catalog cannot be used: {0}")]
+    /// A catalog that is compiled in is wrong, which a test of its own rules out.
+    #[error("a built-in catalog cannot be used: {0}")]
     Catalog(String),
 }
 
 /// Puts the traces of one rank together.
 ///
+/// `mapping` are traces that only name the source of what the inputs measured; there may be none.
 /// `server_args` are the allow-listed arguments of the server, when the capture has them.
 pub fn triage(
     inputs: &[Input<'_>],
+    mapping: &[Input<'_>],
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
 ) -> Result<Triage, TriageError> {
@@ -58,6 +61,9 @@ pub fn triage(
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
     let catalog = PathCatalog::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let frames = Frames::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let mode = if mapping.is_empty() { Mode::SingleTrace } else { Mode::MappingFormal };
+    let maps = Mapping::of(mapping, classifier, frames, &mut health);
     let mut found = None;
     for input in inputs {
         let engine = framework::detect(input.trace);
@@ -70,6 +76,7 @@ pub fn triage(
         let trace = input.trace;
         health.merge(&trace.health);
         let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
+        let explained = Explained::of(trace, frames, &maps);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
                 return Err(TriageError::SameStageTwice {
@@ -89,34 +96,25 @@ pub fn triage(
                 world_size: trace.header.world_size,
                 reduces: false,
             };
+            one.attribution = attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.paths = paths::find(trace, &timeline, stage, catalog, classifier, facts);
+            attribution::locate(&mut one.paths, &one.kernels);
             stages.push((one, input.path));
         }
-        traces.push(TraceEntry {
-            path: input.path.to_owned(),
-            part: "formal".to_owned(),
-            rank: input.rank,
-            stage: input.path_stage,
-            gpu: trace.gpu(),
-            events: trace.events.read,
-            activities: trace.activities.len() as u64,
-            kernels: trace.kernel_count() as u64,
-            world_size: trace.header.world_size,
-            runtime: trace.header.runtime(),
-            sha256: input.sha256.to_owned(),
-        });
+        traces.push(entry(input, "formal"));
     }
+    traces.extend(mapping.iter().map(|input| entry(input, "mapping")));
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
     Ok(Triage {
         schema: SCHEMA,
         tool: Tool::default(),
-        mode: Mode::SingleTrace,
+        mode,
         framework: found.as_ref().map_or("unknown", |engine| engine.id).to_owned(),
         framework_evidence: found.map_or_else(|| "no trace".to_owned(), |engine| engine.evidence),
         model,
         server_args,
-        overlap_evidence: Mode::SingleTrace,
+        overlap_evidence: mode,
         conclusion: conclusion(&stages),
         traces,
         health: health
@@ -130,6 +128,23 @@ pub fn triage(
         stages,
         similarity: Vec::new(),
     })
+}
+
+fn entry(input: &Input<'_>, part: &str) -> TraceEntry {
+    let trace = input.trace;
+    TraceEntry {
+        path: input.path.to_owned(),
+        part: part.to_owned(),
+        rank: input.rank,
+        stage: input.path_stage,
+        gpu: trace.gpu(),
+        events: trace.events.read,
+        activities: trace.activities.len() as u64,
+        kernels: trace.kernel_count() as u64,
+        world_size: trace.header.world_size,
+        runtime: trace.header.runtime(),
+        sha256: input.sha256.to_owned(),
+    }
 }
 
 fn stages_of(timeline: &Timeline) -> Vec<Stage> {
@@ -148,6 +163,7 @@ fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage
         overlaps: Vec::new(),
         paths: Vec::new(),
         layers: layers::find(trace, timeline, stage),
+        attribution: Attribution::default(),
     }
 }
 

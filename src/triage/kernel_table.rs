@@ -1,12 +1,12 @@
 //! The kernel table: every kernel id of a stage with its launches and times.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::activity::{Placed, Timeline};
 use super::classify::Role;
 use super::model::{KernelRow, NameRow, StepTotals};
 use super::stage::Stage;
-use crate::trace::{ExternalId, NameId, Ns, Span, Trace};
+use crate::trace::{NameId, Ns, Span, Trace};
 
 /// Share of `part` in `whole` in percent; zero of nothing.
 pub fn percent(part: Ns, whole: Ns) -> f64 {
@@ -68,7 +68,6 @@ struct Row {
     per_step_added: Ns,
     instances: Vec<i64>,
     names: BTreeMap<NameId, NameSums>,
-    ops: BTreeMap<NameId, u64>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -79,10 +78,8 @@ struct NameSums {
     exclusive: Ns,
 }
 
-/// Every row of a stage, largest total first, ties by kernel id.
+/// Every row of a stage, largest total first, ties by kernel id. `attribution` fills sites and operators.
 pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> {
-    let ops: HashMap<ExternalId, NameId> =
-        trace.cpu_ops.iter().filter_map(|op| Some((op.external?, op.name))).collect();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for one in timeline.placed.iter().filter(|one| one.stage == stage) {
         let Some(class) = timeline.classes.get(one.activity.name) else { continue };
@@ -98,9 +95,6 @@ pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> 
             *row.by_step.entry(step).or_default() += 1;
             row.per_step_added += one.measured.added;
             row.instances.push(one.measured.added.0);
-        }
-        if let Some(op) = one.activity.external.and_then(|id| ops.get(&id)) {
-            *row.ops.entry(*op).or_default() += 1;
         }
     }
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
@@ -131,9 +125,6 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         })
         .collect();
     names.sort_by(|a, b| b.total_ns.cmp(&a.total_ns).then_with(|| a.name.cmp(&b.name)));
-    let mut cpu_ops: Vec<(u64, &str)> =
-        row.ops.iter().map(|(op, count)| (*count, trace.names.get(*op))).collect();
-    cpu_ops.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     KernelRow {
         kernel: kernel.to_owned(),
         role: row.role.unwrap_or(Role::Other),
@@ -155,7 +146,7 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         mad_ns: median(&mut deviations),
         names,
         sites: Vec::new(),
-        cpu_ops: cpu_ops.into_iter().map(|(_, op)| op.to_owned()).collect(),
+        cpu_ops: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Reads no file but the catalogs compiled into it, and knows nothing of baselines.
 
 pub mod activity;
+pub mod attribution;
 mod build;
 pub mod classify;
 mod framework;
@@ -19,8 +20,9 @@ pub use build::{Input, TriageError, triage};
 pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
-    BodyStream, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow, OverlapRow,
-    PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry, Triage,
+    Attribution, BodyStream, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow,
+    OverlapRow, PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry,
+    Triage,
 };
 pub use stage::{Label, Stage, StageEvidence};
 pub use steps::FoundBy;
