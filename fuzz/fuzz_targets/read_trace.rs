@@ -15,11 +15,22 @@ fuzz_target!(|bytes: &[u8]| match (trace::read(bytes), trace::read(bytes)) {
 
 /// What later stages see, without the name table: it holds a hash map, and its order means nothing.
 fn facts(trace: &Trace) -> String {
-    let Trace { header, names: _, activities, launches, cpu_ops, python_frames, annotations, events, health } =
-        trace;
+    let Trace {
+        header,
+        names: _,
+        activities,
+        launches,
+        setups,
+        cpu_ops,
+        python_frames,
+        annotations,
+        merged_from,
+        events,
+        health,
+    } = trace;
     format!(
-        "{} {:?} {header:?} {activities:?} {launches:?} {cpu_ops:?} {python_frames:?} {annotations:?} \
-         {events:?} {health:?}",
+        "{} {:?} {header:?} {activities:?} {launches:?} {setups:?} {cpu_ops:?} {python_frames:?} \
+         {annotations:?} {merged_from:?} {events:?} {health:?}",
         trace.kernel_count(),
         trace.gpu(),
     )

@@ -40,7 +40,8 @@ pub struct Measure {
     pub launches: f64,
     /// Most minus fewest launches over steps and ranks.
     pub spread: f64,
-    /// Added nanoseconds of a step, median over the ranks that have the row, scaled to all ranks.
+    /// Added nanoseconds of a step, median over the ranks that have the row, scaled to all ranks. For a
+    /// communication kernel whose instances could be matched over ranks: what it costs when no rank waits.
     pub ns: f64,
     /// Median added nanoseconds of one instance.
     pub each_ns: f64,
@@ -82,23 +83,34 @@ pub struct PathObservation {
     pub source_paths: Vec<String>,
 }
 
+/// What the communication kernels of a stage cost in a step when no rank waits, by kernel id.
+type TrueCosts<'a> = BTreeMap<&'a str, i64>;
+
 /// Puts the ranks of a capture together. Order of the ranks does not matter.
 pub fn observe(ranks: &[Triage]) -> Observation {
     let mut stages: BTreeMap<Stage, Vec<&StageTriage>> = BTreeMap::new();
     for stage in ranks.iter().flat_map(|triage| &triage.stages) {
         stages.entry(stage.stage).or_default().push(stage);
     }
+    let true_costs = |stage: Stage| -> TrueCosts<'_> {
+        let compared = ranks.iter().filter_map(|triage| triage.ranks.as_ref());
+        let rows = compared.flat_map(|ranks| &ranks.collectives).filter(|row| row.stage == stage);
+        rows.filter_map(|row| Some((row.kernel.as_str(), row.true_ns?))).collect()
+    };
     Observation {
         fingerprint: Fingerprint::of(ranks),
         runtime: ranks
             .first()
             .and_then(|triage| triage.traces.first())
             .and_then(|entry| entry.runtime.clone()),
-        stages: stages.into_iter().map(|(stage, parts)| (stage, observe_stage(&parts))).collect(),
+        stages: stages
+            .into_iter()
+            .map(|(stage, parts)| (stage, observe_stage(&parts, &true_costs(stage))))
+            .collect(),
     }
 }
 
-fn observe_stage(parts: &[&StageTriage]) -> StageObservation {
+fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObservation {
     let mut by_kernel: BTreeMap<&str, Vec<&KernelRow>> = BTreeMap::new();
     for row in parts.iter().flat_map(|part| &part.kernels).filter(|row| row.launches_per_step > 0.0) {
         by_kernel.entry(&row.kernel).or_default().push(row);
@@ -113,7 +125,10 @@ fn observe_stage(parts: &[&StageTriage]) -> StageObservation {
             let measure = Measure {
                 launches: rows.iter().map(|row| row.launches_per_step).sum::<f64>() / ranks,
                 spread: spread_of(&rows, parts.len()),
-                ns: median_of(&rows, |row| row.per_step_ns) * part_of_ranks,
+                ns: match true_costs.get(kernel) {
+                    Some(cost) => *cost as f64,
+                    None => median_of(&rows, |row| row.per_step_ns) * part_of_ranks,
+                },
                 each_ns: median_of(&rows, |row| row.median_ns),
                 each_mad_ns: median_of(&rows, |row| row.mad_ns),
             };

@@ -162,11 +162,12 @@ pub struct DemoArgs {
 Examples:
   profgate triage traces/1782799835-TP-0-DECODE.trace.json.gz
   profgate triage traces/ --rank 3 --min-share 0.5
+  profgate triage 'traces/*-DECODE*.gz' --rank all
   profgate triage traces/ --format json > triage.json
   profgate triage traces/ --mapping traces-without-graphs/
   zcat trace.json.gz | profgate triage -")]
 pub struct TriageArgs {
-    /// Trace file, directory of one capture, or `-` for standard input
+    /// Trace file, directory of one capture, quoted pattern, or `-` for standard input
     #[arg(required_unless_present = "input", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// The same as INPUT
@@ -175,9 +176,9 @@ pub struct TriageArgs {
     /// Capture that names the source lines of graph replays: a run without graphs, or the graph's recording
     #[arg(long, visible_alias = "mapping-input", value_name = "PATH")]
     pub mapping: Vec<PathBuf>,
-    /// The rank to speak for
-    #[arg(long, value_name = "N")]
-    pub rank: Option<u32>,
+    /// The rank to speak for, or `all` for each in turn [default: 0, or the lowest there is]
+    #[arg(long, value_name = "N|all", value_parser = rank)]
+    pub rank: Option<RankArg>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = TriageFormat::Text)]
     pub format: TriageFormat,
@@ -187,6 +188,15 @@ pub struct TriageArgs {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// The ranks to speak for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RankArg {
+    /// One of them.
+    One(u32),
+    /// Each in turn.
+    All,
 }
 
 /// How to print a triage.
@@ -299,7 +309,7 @@ Examples:
   profgate baseline record traces/ -o baselines/qwen3-30b-decode.b300.yaml
   profgate baseline record traces/ --commit \"$(git rev-parse --short HEAD)\"")]
 pub struct RecordArgs {
-    /// Trace files, or the directory of one capture
+    /// Trace files, quoted patterns, or the directory of one capture
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Where to write; standard output when not given
@@ -308,6 +318,13 @@ pub struct RecordArgs {
     /// The server's commit, to note in the file
     #[arg(long, value_name = "REV")]
     pub commit: Option<String>,
+}
+
+fn rank(text: &str) -> Result<RankArg, String> {
+    match text {
+        "all" => Ok(RankArg::All),
+        _ => text.parse().map(RankArg::One).map_err(|_| "a rank is a number, or `all`".to_owned()),
+    }
 }
 
 fn percent(text: &str) -> Result<f64, String> {

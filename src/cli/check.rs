@@ -18,12 +18,13 @@ const UNNAMED: &str = "capture";
 
 /// Judges, writes every report, prints, and says how the process ends.
 pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
+    let reports = ReportSet { dir: args.report_dir.clone() };
+    reports.prepare()?;
+    reports.clear()?;
     let (scenarios, mut policy) = resolve(args)?;
     if let Some(min_share) = args.min_share {
         policy.min_share = min_share;
     }
-    let reports = ReportSet { dir: args.report_dir.clone() };
-    reports.prepare()?;
     let classifier = context.classifier()?;
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
@@ -111,7 +112,7 @@ fn is_name(text: &str) -> bool {
 
 fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
     let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
-    let text = std::fs::read_to_string(&path).map_err(|error| CliError {
+    let text = crate::source::read_text(&path).map_err(|error| CliError {
         what: "cannot read the configuration".to_owned(),
         place: format!("{}: {error}", path.display()),
         help: "name one with --config, or judge without: profgate check --baseline FILE TRACES".to_owned(),

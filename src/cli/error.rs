@@ -55,7 +55,7 @@ impl From<CaptureError> for CliError {
         let exit = match &error {
             CaptureError::Source(source) if source.is_io() => 5,
             CaptureError::Source(SourceError::NoTrace { .. }) => 3,
-            CaptureError::Source(_) | CaptureError::Trace { .. } => 3,
+            CaptureError::Source(_) | CaptureError::Trace { .. } | CaptureError::Merged { .. } => 3,
             CaptureError::Ambiguous(_) | CaptureError::NoSuchRank { .. } => 2,
         };
         Self {
@@ -70,6 +70,7 @@ impl From<CaptureError> for CliError {
 impl From<CheckError> for CliError {
     fn from(error: CheckError) -> Self {
         match error {
+            CheckError::Usage(error) => error.into(),
             CheckError::Baseline(error) => Self::yaml("baseline", &error),
             CheckError::Publish(error) => error.into(),
             CheckError::Io { path, reason } => Self {

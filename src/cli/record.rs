@@ -28,7 +28,7 @@ pub fn run(args: &RecordArgs, context: &Context) -> Result<u8, CliError> {
     match &args.output {
         None => context.print(&text)?,
         Some(path) => {
-            crate::publish::files::write(path, text.as_bytes())?;
+            crate::publish::files::write_output(path, text.as_bytes())?;
             context.note(&format!("wrote {}; review and commit it", path.display()));
         }
     }

@@ -71,6 +71,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
     written.map_err(refused)
 }
 
+/// Writes to what a user named with an option: a file, a link to one, a device or a pipe.
+///
+/// A file is written whole or not at all. A link is followed, because the user means what it leads to. What is
+/// no regular file is written into and never replaced.
+pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    let refused = |source: io::Error| PublishError::Io { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => write(&fs::canonicalize(path).map_err(refused)?, bytes),
+        Ok(metadata) if metadata.is_dir() => write(path, bytes),
+        Ok(_) => {
+            let mut sink = OpenOptions::new().write(true).open(path).map_err(refused)?;
+            sink.write_all(bytes).map_err(refused)
+        }
+        Err(_) => write(path, bytes),
+    }
+}
+
 /// Writes a new file and has it on the disk before it returns.
 fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A leftover of a process that was killed, or a link that someone laid: neither is written through.
@@ -97,6 +114,19 @@ impl ReportSet {
         fs::create_dir_all(&self.dir).map_err(refused)?;
         let probe = self.dir.join(format!(".profgate.{}.tmp", std::process::id()));
         fill(&probe, b"").and_then(|()| fs::remove_file(&probe)).map_err(refused)
+    }
+
+    /// Removes the reports of an earlier run: what this run cannot judge must not look judged.
+    pub fn clear(&self) -> Result<(), PublishError> {
+        for name in [REPORT_JSON, JUNIT_XML, COMMENT_MD] {
+            match fs::remove_file(self.path(name)) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(PublishError::Io { path: self.path(name), source });
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Where a file of the set lies.

@@ -42,6 +42,7 @@ pub fn kernel(name: &str, launches: u64, total_us: i64, share_pct: f64) -> Kerne
         share_pct,
         exclusive_ns: total_us * 6_000,
         hidden_ns: total_us * 2_000,
+        hidden_by: Vec::new(),
         per_step_ns: total_us * 1_000,
         median_ns: 10_000,
         mad_ns: 100,
@@ -65,6 +66,7 @@ pub fn stage(stage: Stage, kernels: Vec<KernelRow>) -> StageTriage {
             same_stream_overlap_ns: 0,
             activities_per_step: 735.0,
             busy_per_step_ns: 4_125_000,
+            idle_ns: 7_000_000,
         },
         kernels,
         overlaps: Vec::new(),
@@ -154,6 +156,7 @@ pub fn triage() -> Triage {
             world_size: Some(1),
             runtime: Some("cuda 13.0".to_owned()),
             sha256: "0".repeat(64),
+            devices: Vec::new(),
         }],
         health: vec![HealthEntry {
             code: "duration-missing".to_owned(),
@@ -162,6 +165,7 @@ pub fn triage() -> Triage {
         }],
         stages: vec![decode],
         similarity: Vec::new(),
+        ranks: None,
     }
 }
 
@@ -436,6 +440,11 @@ pub fn hostile_triage(name: &str) -> Triage {
             }
         }
     }
+    let mut ranks = super::ranks::example();
+    for row in &mut ranks.collectives {
+        name.clone_into(&mut row.kernel);
+    }
+    triage.ranks = Some(ranks);
     triage.similarity = vec![crate::triage::Similarity {
         stage: Stage::Decode,
         path: name.to_owned(),
@@ -466,7 +475,7 @@ pub fn real_size() -> CheckReport {
         rank: 0,
         sha256: "2",
     };
-    let triage = crate::triage::triage(&[input], &[], &classifier, None).unwrap();
+    let triage = crate::triage::triage(&[input], &classifier, None).unwrap();
     assert!(triage.stages[0].kernels.len() > 20);
     let mut scenario = failing();
     scenario.findings = (0..300)

@@ -15,6 +15,11 @@ pub fn triage(triage: &Triage) -> String {
     document(triage)
 }
 
+/// The triages of several ranks, as a list.
+pub fn ranks(ranks: &[Triage]) -> String {
+    document(&ranks)
+}
+
 fn document(value: &impl Serialize) -> String {
     // Our types are structs of text, numbers and lists, and no key of a map is anything but text: nothing
     // here can fail. If a later type can, readers get a document that says so, and its test fails.

@@ -12,6 +12,7 @@ mod headline;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+mod ranks;
 mod select;
 pub mod text;
 pub mod unit;

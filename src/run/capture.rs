@@ -1,11 +1,12 @@
 //! From paths to one triage per rank: source → trace → triage.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use crate::source::{self, Candidate, Defect, Limits, PathStage, SourceError};
+use super::{mapping, ranks, select};
+use crate::source::{self, Candidate, Defect, LeftOut, Limits, PathStage, Position, SourceError};
 use crate::trace::{self, HealthCode, Trace, TraceError};
 use crate::triage::{self, Classifier, Input, Stage, Triage, TriageError};
 
@@ -44,6 +45,14 @@ pub enum CaptureError {
         /// What is wrong.
         error: TraceError,
     },
+    /// There is only a file that holds several ranks at once.
+    #[error("{path} is a merged copy of several ranks ({ranks}), which cannot be judged by rank")]
+    Merged {
+        /// The file.
+        path: String,
+        /// The marks of its ranks.
+        ranks: String,
+    },
     /// The files do not make one capture.
     #[error("{0}")]
     Ambiguous(TriageError),
@@ -63,6 +72,7 @@ impl CaptureError {
         match self {
             Self::Source(error) => error.help(),
             Self::Trace { .. } => "name a file that torch.profiler exported, or the directory that holds it",
+            Self::Merged { .. } => "name the files of the single ranks, which the profiler wrote beside it",
             Self::Ambiguous(_) => {
                 "name one capture: a single file, or a directory with one file a rank and stage"
             }
@@ -71,12 +81,15 @@ impl CaptureError {
     }
 }
 
-struct ReadFile {
-    trace: Trace,
-    label: String,
-    sha256: String,
-    path_stage: Option<Stage>,
-    rank: u32,
+/// One file of a capture, read.
+#[derive(Debug)]
+pub(super) struct ReadFile {
+    pub trace: Trace,
+    pub label: String,
+    pub sha256: String,
+    pub path_stage: Option<Stage>,
+    pub position: Position,
+    pub rank: u32,
 }
 
 /// Reads every trace of the inputs and triages each rank.
@@ -96,23 +109,23 @@ pub fn load_mapped(
     classifier: &Classifier,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
-    let mut candidates = Vec::new();
     let mut notes = Vec::new();
-    let mut server_args = None;
-    for input in inputs {
-        let located = locate(input)?;
-        candidates.extend(located.candidates);
-        for one in located.left_out {
-            notes.push(format!("left out {}: {}", one.path.display(), one.reason));
-        }
-        server_args = server_args.or_else(|| {
-            let path = located.server_args?;
-            let args = source::read_server_args(&path)?;
-            notes.push(format!("server arguments from {}", path.display()));
-            Some(args)
-        });
+    let mut located = source::locate(inputs)?;
+    select::by_first_bytes(&mut located)?;
+    let server_args = located.server_args.as_ref().and_then(|path| {
+        let args = source::read_server_args(path);
+        let found =
+            if args.is_some() { "server arguments" } else { "no server argument that profgate knows" };
+        notes.push(format!("{found} from {}", path.display()));
+        args
+    });
+    let read = read_all(&located.candidates, options, &mut located.left_out)?;
+    let mut files = select::by_content(read, &mut located.left_out)?;
+    notes.extend(select::notes(&located.left_out));
+    if files.is_empty() {
+        return Err(no_trace(inputs, &located.left_out).into());
     }
-    let files = read_all(&candidates, options, &mut notes)?;
+    ranks::assign(&mut files, &mut notes);
     let mut by_rank: BTreeMap<u32, Vec<&ReadFile>> = BTreeMap::new();
     for file in &files {
         by_rank.entry(file.rank).or_default().push(file);
@@ -124,17 +137,23 @@ pub fn load_mapped(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
-    let maps = read_mapping(mapping, options, &mut notes)?;
-    let mut ranks = Vec::new();
+    let maps = mapping::read(mapping, options, &mut notes)?;
+    let mut triages = Vec::new();
+    let mut facts = Vec::new();
     for (rank, files) in &by_rank {
         let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
-        let maps: Vec<Input<'_>> = of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
-        ranks.push(
-            triage::triage(&inputs, &maps, classifier, server_args.clone())
-                .map_err(CaptureError::Ambiguous)?,
-        );
+        let maps: Vec<Input<'_>> =
+            mapping::of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
+        let (triage, of_rank) = triage::triage_of_rank(&inputs, &maps, classifier, server_args.clone())
+            .map_err(CaptureError::Ambiguous)?;
+        triages.push(triage);
+        facts.push(of_rank);
     }
-    Ok(Capture { ranks, notes })
+    // The lowest rank speaks for the capture.
+    if let Some(speaker) = triages.first_mut() {
+        speaker.ranks = triage::compare(&facts);
+    }
+    Ok(Capture { ranks: triages, notes })
 }
 
 fn as_input(file: &ReadFile) -> Input<'_> {
@@ -147,51 +166,21 @@ fn as_input(file: &ReadFile) -> Input<'_> {
     }
 }
 
-/// Reads the files of a mapping capture.
-fn read_mapping(
-    mapping: &[PathBuf],
-    options: &LoadOptions<'_>,
-    notes: &mut Vec<String>,
-) -> Result<Vec<ReadFile>, CaptureError> {
-    let mut candidates = Vec::new();
-    for path in mapping {
-        let located = locate(path)?;
-        candidates.extend(located.candidates);
-        for one in located.left_out {
-            notes.push(format!("left out {}: {}", one.path.display(), one.reason));
-        }
+pub(super) fn no_trace(inputs: &[PathBuf], left_out: &[LeftOut]) -> SourceError {
+    SourceError::NoTrace {
+        path: inputs.first().cloned().unwrap_or_default(),
+        left_out: match left_out.first() {
+            None => "the directory is empty".to_owned(),
+            Some(one) => format!("{}: {}", one.path.display(), one.reason),
+        },
     }
-    if candidates.is_empty() { Ok(Vec::new()) } else { read_all(&candidates, options, notes) }
-}
-
-/// The mapping files of a rank, else those of the lowest rank: ranks run the same code.
-fn of_rank<'f>(maps: &'f [ReadFile], rank: u32, notes: &mut Vec<String>) -> Vec<&'f ReadFile> {
-    let of = |rank: u32| maps.iter().filter(|file| file.rank == rank).collect::<Vec<_>>();
-    let own = of(rank);
-    match maps.iter().map(|file| file.rank).min() {
-        Some(lowest) if own.is_empty() => {
-            notes.push(format!(
-                "the mapping capture has no rank {rank}; its rank {lowest} names the source lines"
-            ));
-            of(lowest)
-        }
-        Some(_) | None => own,
-    }
-}
-
-fn locate(input: &Path) -> Result<source::Located, SourceError> {
-    if input == Path::new("-") {
-        let stdin = Candidate { path: input.to_owned(), rank: None, stage: None, is_named: true };
-        return Ok(source::Located { candidates: vec![stdin], ..source::Located::default() });
-    }
-    source::locate(input)
 }
 
 /// Reads the files, several at once, and returns them in the order of the candidates.
-fn read_all(
+pub(super) fn read_all(
     candidates: &[Candidate],
     options: &LoadOptions<'_>,
-    notes: &mut Vec<String>,
+    left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<ReadFile>, CaptureError> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -216,24 +205,17 @@ fn read_all(
         }
     });
     let mut files = Vec::new();
-    let mut refused = None;
     for (candidate, result) in candidates.iter().zip(results.into_values()) {
         match result {
             Ok(file) => files.push(file),
             // A directory may hold other JSON; a file that the user named may not be something else.
-            Err(CaptureError::Trace { path, error: error @ TraceError::Foreign(_) })
-                if !candidate.is_named =>
-            {
-                notes.push(format!("left out {path}: {error}"));
-                refused = Some(CaptureError::Trace { path, error });
+            Err(CaptureError::Trace { error: error @ TraceError::Foreign(_), .. }) if !candidate.is_named => {
+                left_out.push(LeftOut { path: candidate.path.clone(), reason: error.to_string() });
             }
             Err(error) => return Err(error),
         }
     }
-    match refused {
-        Some(error) if files.is_empty() => Err(error),
-        _ => Ok(files),
-    }
+    Ok(files)
 }
 
 fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureError> {
@@ -256,10 +238,9 @@ fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureEr
         }
         None => {}
     }
-    let rank = candidate.rank.or(trace.header.rank).unwrap_or(0);
     let path_stage = candidate.stage.map(|stage| match stage {
         PathStage::Prefill => Stage::Prefill,
         PathStage::Decode => Stage::Decode,
     });
-    Ok(ReadFile { trace, label, sha256: opened.sha256, path_stage, rank })
+    Ok(ReadFile { trace, label, sha256: opened.sha256, path_stage, position: candidate.position, rank: 0 })
 }

@@ -1,6 +1,5 @@
 //! The gate: each scenario read, compared, judged; one report for all.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -9,7 +8,7 @@ use super::capture::{CaptureError, LoadOptions, load};
 use super::record::record;
 use crate::baseline::{self, observe};
 use crate::common::yaml::YamlError;
-use crate::source::SourceError;
+use crate::source::{self, SourceError};
 use crate::triage::{Classifier, SCHEMA, Tool};
 use crate::verdict::{
     BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code,
@@ -64,6 +63,9 @@ pub struct CheckOptions<'a> {
 /// A run that ended before any verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
+    /// Inputs that do not make one capture.
+    #[error(transparent)]
+    Usage(CaptureError),
     /// A baseline that cannot be read as one.
     #[error(transparent)]
     Baseline(#[from] YamlError),
@@ -127,18 +129,16 @@ struct BaselineFile {
 }
 
 fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let text = match source::read_text(path) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            let help = Some("name a baseline, or record it anew".to_owned());
+            let message = error.to_string();
+            return Err(YamlError { path: path.to_owned(), line: 0, column: 0, message, help }.into());
+        }
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
-    let text = String::from_utf8(bytes).map_err(|_| YamlError {
-        path: path.to_owned(),
-        line: 0,
-        column: 0,
-        message: "it is not UTF-8 text".to_owned(),
-        help: Some("record the baseline anew".to_owned()),
-    })?;
     let digest = Sha256::digest(text.as_bytes());
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))
@@ -155,6 +155,8 @@ fn one(
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
     let capture = match load(&scenario.inputs, classifier, &options.load) {
         Ok(capture) => capture,
+        // Files that make no capture are a mistake in naming them, as in every other command.
+        Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),
         Err(error) => {
             let subject =
                 Judged { scenario: &scenario.name, baseline: reference, ranks: &[], notes: Vec::new() };
@@ -207,6 +209,7 @@ fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {
         CaptureError::Source(SourceError::NoTrace { .. }) => Code::CaptureEmpty,
         CaptureError::Source(_)
         | CaptureError::Trace { .. }
+        | CaptureError::Merged { .. }
         | CaptureError::Ambiguous(_)
         | CaptureError::NoSuchRank { .. } => Code::CaptureUnreadable,
     };

@@ -1,33 +1,29 @@
-//! Which files of a path are traces, and what their names say about rank and stage.
+//! Which files of the inputs may be traces, and what their paths say of rank and stage.
+//!
+//! Input: files, directories, patterns, `-`. Output: candidates in order, what was passed over and why, and
+//! the server's arguments. Names decide nothing here but rank and stage: what is a trace, its content says.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::error::SourceError;
-
-/// The stage that a path names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathStage {
-    /// `prefill`, `extend`.
-    Prefill,
-    /// `decode`.
-    Decode,
-}
+use super::name::{PathStage, Position, file_name, stage_of, stage_of_directories};
 
 /// A file that may be a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where it lies.
+    /// Where it lies; `-` is standard input.
     pub path: PathBuf,
-    /// Rank by name.
-    pub rank: Option<u32>,
-    /// Stage by name: the file's own, else the nearest directory's below the input.
+    /// What its name says of the process that wrote it.
+    pub position: Position,
+    /// Stage by name: the file's own, else the nearest directory's.
     pub stage: Option<PathStage>,
     /// Whether the user named the file itself; then it must be a trace.
     pub is_named: bool,
 }
 
-/// A file of a directory that was not used.
+/// A file that was not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// Where it lies.
@@ -36,179 +32,221 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// What a path holds.
+/// What the inputs hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Located {
-    /// Files that may be traces, in order of their paths.
+    /// Files that may be traces: inputs in order, each in order of its paths.
     pub candidates: Vec<Candidate>,
-    /// Files that are none, with the reason.
+    /// What was passed over, with the reason.
     pub left_out: Vec<LeftOut>,
-    /// The server's arguments, if they were saved beside the traces.
+    /// The server's arguments nearest to the traces, if they were saved.
     pub server_args: Option<PathBuf>,
 }
 
 /// Deeper directories belong to somebody else.
 const MAX_DEPTH: usize = 6;
 
-/// Finds the trace files of one input: a file, or every trace below a directory.
-pub fn locate(input: &Path) -> Result<Located, SourceError> {
-    let metadata = fs::metadata(input).map_err(|error| unreadable(input, &error))?;
-    let mut located = Located::default();
-    if metadata.is_dir() {
-        walk(input, input, 0, &mut located)?;
-        if located.candidates.is_empty() {
-            let left_out = match located.left_out.first() {
-                None => "the directory is empty".to_owned(),
-                Some(one) => format!("{}: {}", one.path.display(), one.reason),
-            };
-            return Err(SourceError::NoTrace { path: input.to_owned(), left_out });
-        }
-    } else {
-        located.candidates.push(Candidate {
-            path: input.to_owned(),
-            rank: rank_of(&file_name(input)),
-            stage: stage_of(&file_name(input)).or_else(|| {
-                let parent = input.parent()?;
-                stage_of(&file_name(parent))
-            }),
-            is_named: true,
-        });
-        located.server_args =
-            input.parent().map(|parent| parent.join("server_args.json")).filter(|path| path.is_file());
+const SERVER_ARGS: &str = "server_args.json";
+
+/// Finds what may be a trace among all inputs of one capture.
+pub fn locate(inputs: &[PathBuf]) -> Result<Located, SourceError> {
+    let mut search = Search::default();
+    for input in inputs {
+        search.input(input)?;
     }
-    Ok(located)
+    Ok(search.finish())
 }
 
-fn walk(root: &Path, directory: &Path, depth: usize, located: &mut Located) -> Result<(), SourceError> {
-    let entries = fs::read_dir(directory).map_err(|error| unreadable(directory, &error))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(|error| unreadable(directory, &error))?.path());
-    }
-    paths.sort();
-    for path in paths {
-        let name = file_name(&path);
-        if path.is_dir() {
-            if depth < MAX_DEPTH && !name.starts_with('.') {
-                walk(root, &path, depth + 1, located)?;
+#[derive(Default)]
+struct Search {
+    located: Located,
+    /// Files and directories met, by their real path, and how they were first named.
+    met: BTreeMap<PathBuf, PathBuf>,
+    server_args: Vec<PathBuf>,
+    /// For each candidate the uppermost directory that may hold its server's arguments.
+    roots: Vec<PathBuf>,
+}
+
+impl Search {
+    fn input(&mut self, input: &Path) -> Result<(), SourceError> {
+        if input == Path::new("-") {
+            if self.is_new(input, "it was named twice") {
+                self.candidate(input, input, None, true);
             }
-        } else if name == "server_args.json" {
-            located.server_args.get_or_insert(path);
-        } else if let Some(reason) = no_trace_by_name(&name) {
-            located.left_out.push(LeftOut { path, reason: reason.to_owned() });
+            return Ok(());
+        }
+        match fs::metadata(input) {
+            Ok(metadata) if metadata.is_dir() => self.directory(input, input, 0),
+            Ok(_) => {
+                self.file(input, true);
+                Ok(())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_pattern(input) => {
+                self.pattern(input)
+            }
+            Err(error) => Err(SourceError::unreadable(input, &error)),
+        }
+    }
+
+    fn pattern(&mut self, input: &Path) -> Result<(), SourceError> {
+        let text = pattern_text(input);
+        let no_pattern = |reason: String| SourceError::Unreadable { path: input.to_owned(), reason };
+        let paths = glob::glob(&text).map_err(|error| no_pattern(format!("no pattern: {error}")))?;
+        let mut found = Vec::new();
+        for path in paths {
+            found.push(path.map_err(|error| SourceError::unreadable(error.path(), error.error()))?);
+        }
+        if found.is_empty() {
+            return Err(no_pattern("no file matches this pattern".to_owned()));
+        }
+        found.sort();
+        for path in found {
+            if path.is_dir() {
+                self.directory(&path, &path, 0)?;
+            } else {
+                self.file(&path, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that an argument names or a pattern matches.
+    fn file(&mut self, path: &Path, is_named: bool) {
+        let parent = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        if !is_named && file_name(path) == SERVER_ARGS {
+            self.add_server_args(path);
+            return;
+        }
+        if !self.is_new(path, "") {
+            return;
+        }
+        let beside = parent.join(SERVER_ARGS);
+        if beside.is_file() {
+            self.add_server_args(&beside);
+        }
+        self.candidate(path, parent, stage_of(&file_name(parent)), is_named);
+    }
+
+    fn directory(&mut self, root: &Path, directory: &Path, depth: usize) -> Result<(), SourceError> {
+        if !self.is_new(directory, "") {
+            return Ok(());
+        }
+        let entries = fs::read_dir(directory).map_err(|error| SourceError::unreadable(directory, &error))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            paths.push(entry.map_err(|error| SourceError::unreadable(directory, &error))?.path());
+        }
+        paths.sort();
+        for path in paths {
+            let name = file_name(&path);
+            let metadata = fs::metadata(&path);
+            let is_directory = metadata.as_ref().is_ok_and(fs::Metadata::is_dir);
+            if name.starts_with('.') {
+                self.leave_out(&path, "its name begins with a dot");
+            } else if is_directory && depth >= MAX_DEPTH {
+                self.leave_out(&path, &format!("it lies more than {MAX_DEPTH} directories deep"));
+            } else if is_directory {
+                self.directory(root, &path, depth + 1)?;
+            } else if name == SERVER_ARGS {
+                self.add_server_args(&path);
+            } else {
+                match metadata {
+                    Ok(metadata) if metadata.is_file() => {
+                        if self.is_new(&path, "") {
+                            self.candidate(&path, root, stage_of_directories(root, &path), false);
+                        }
+                    }
+                    Ok(_) => self.leave_out(&path, "it is no regular file"),
+                    Err(_) => self.leave_out(&path, "it is a link to nothing"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn candidate(&mut self, path: &Path, root: &Path, stage: Option<PathStage>, is_named: bool) {
+        let name = file_name(path);
+        self.roots.push(root.to_owned());
+        self.located.candidates.push(Candidate {
+            path: path.to_owned(),
+            position: Position::of(&name),
+            stage: stage_of(&name).or(stage),
+            is_named,
+        });
+    }
+
+    fn add_server_args(&mut self, path: &Path) {
+        if !self.server_args.iter().any(|known| known == path) {
+            self.server_args.push(path.to_owned());
+        }
+    }
+
+    /// Whether a path is met for the first time, under whatever name.
+    fn is_new(&mut self, path: &Path, reason: &str) -> bool {
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let Some(first) = self.met.get(&real).cloned() else {
+            self.met.insert(real, path.to_owned());
+            return true;
+        };
+        let reason = if reason.is_empty() {
+            format!("it is the same as {}", first.display())
         } else {
-            let rank = rank_of(&name);
-            let stage = stage_of(&name).or_else(|| stage_of_directories(root, &path));
-            located.candidates.push(Candidate { path, rank, stage, is_named: false });
+            reason.to_owned()
+        };
+        self.leave_out(path, &reason);
+        false
+    }
+
+    fn leave_out(&mut self, path: &Path, reason: &str) {
+        self.located.left_out.push(LeftOut { path: path.to_owned(), reason: reason.to_owned() });
+    }
+
+    fn finish(mut self) -> Located {
+        let nearest = self.located.candidates.iter().zip(&self.roots).find_map(|(candidate, root)| {
+            candidate
+                .path
+                .ancestors()
+                .skip(1)
+                .map(|directory| if directory == Path::new("") { Path::new(".") } else { directory })
+                .take_while(|directory| directory.starts_with(root))
+                .map(|directory| directory.join(SERVER_ARGS))
+                .find(|path| self.server_args.contains(path))
+        });
+        let chosen = nearest.or_else(|| self.server_args.first().cloned());
+        if let Some(chosen) = &chosen {
+            let reason = format!("{} is nearer to the first trace", chosen.display());
+            let others: Vec<PathBuf> =
+                self.server_args.iter().filter(|path| *path != chosen).cloned().collect();
+            for path in others {
+                self.leave_out(&path, &reason);
+            }
+        }
+        self.located.server_args = chosen;
+        self.located
+    }
+}
+
+fn is_pattern(input: &Path) -> bool {
+    input.to_string_lossy().contains(['*', '?', '['])
+}
+
+/// The pattern, with the leading directories that exist taken as they are: `a[1]/*.gz` where `a[1]` is one.
+fn pattern_text(input: &Path) -> String {
+    let mut literal = PathBuf::new();
+    let mut rest = PathBuf::new();
+    for component in input.components() {
+        let next = literal.join(component);
+        let is_literal =
+            rest.as_os_str().is_empty() && (!matches!(component, Component::Normal(_)) || next.is_dir());
+        if is_literal {
+            literal = next;
+        } else {
+            rest.push(component);
         }
     }
-    Ok(())
-}
-
-fn no_trace_by_name(name: &str) -> Option<&'static str> {
-    let is_json = [".json", ".json.gz", ".json.zst"].iter().any(|ending| name.ends_with(ending));
-    if !is_json {
-        Some("its name does not end in .json, .json.gz or .json.zst")
-    } else if name.starts_with("merged-") {
-        Some("it is a merged copy of the rank files")
-    } else if name.contains(".async_llm.") {
-        Some("it is the front end's own trace and holds no GPU work")
-    } else if ["report.json", "manifest.json", "workload.json"].contains(&name) {
-        Some("it is no trace by its name")
-    } else {
-        None
-    }
-}
-
-/// Nearest directory first: `runs/chunked_prefill_8k/decode/1.json` is decode.
-fn stage_of_directories(root: &Path, path: &Path) -> Option<PathStage> {
-    let mut directory = path.parent()?;
-    loop {
-        if let Some(stage) = stage_of(&file_name(directory)) {
-            return Some(stage);
-        }
-        if directory == root {
-            return None;
-        }
-        directory = directory.parent()?;
-    }
-}
-
-/// Whole words only: `chunked_prefill_8k` names prefill, `prefilldecode` names nothing.
-///
-/// A name with both words names neither.
-fn stage_of(name: &str) -> Option<PathStage> {
-    let words = words(name);
-    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-    match (has(&["prefill", "extend"]), has(&["decode"])) {
-        (true, false) => Some(PathStage::Prefill),
-        (false, true) => Some(PathStage::Decode),
-        (true, true) | (false, false) => None,
-    }
-}
-
-/// `rank3`, `rank-03`, `TP-3`, `worker3`: the number after the word.
-fn rank_of(name: &str) -> Option<u32> {
-    let words = words(name);
-    ["rank", "tp", "worker"].iter().find_map(|label| {
-        words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix(label) {
-            Some("") => words.get(index + 1)?.parse().ok(),
-            Some(number) => number.parse().ok(),
-            None => None,
-        })
-    })
-}
-
-/// Lower-cased runs of letters and digits.
-fn words(name: &str) -> Vec<String> {
-    name.split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect()
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
-    let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    SourceError::Unreadable { path: path.to_owned(), reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_are_read_from_the_names_that_servers_write() {
-        for (name, want) in [
-            ("1782799835.6885648-TP-0-DECODE.trace.json.gz", Some(0)),
-            ("rank7.10-116-218-90_3090508.1743406976914073058.pt.trace.json.gz", Some(7)),
-            ("dp0_pp0_tp1_dcp0_ep0_rank3.1795486287771230863.pt.trace.json", Some(3)),
-            ("modded-nanogpt-hook-gpu-rank-00-chrome-trace.json.gz", Some(0)),
-            ("worker2.pt.trace.json.gz", Some(2)),
-            ("lim_rank0.1795485301809775500.pt.trace.json.gz", Some(0)),
-            ("1_h100_1000isl_10osl_32con.pt.trace.json.gz", None),
-            ("frank1.json", None),
-        ] {
-            assert_eq!(rank_of(name), want, "{name}");
-        }
-    }
-
-    #[test]
-    fn stages_are_whole_words_and_the_nearest_wins() {
-        assert_eq!(stage_of("1-TP-0-EXTEND.trace.json.gz"), Some(PathStage::Prefill));
-        assert_eq!(stage_of("sglang_Qwen3-8B_prefilldecode.json.gz"), None);
-        assert_eq!(stage_of("prefill-decode.json"), None);
-        let root = Path::new("/runs/chunked_prefill_8k");
-        assert_eq!(
-            stage_of_directories(root, Path::new("/runs/chunked_prefill_8k/decode/1-TP-0.trace.json.gz")),
-            Some(PathStage::Decode)
-        );
-    }
+    let literal = glob::Pattern::escape(&literal.to_string_lossy());
+    Path::new(&literal).join(rest).to_string_lossy().into_owned()
 }

@@ -1,13 +1,19 @@
-//! Stage 1, *where bytes come from*: files and directories, their ranks and stages by name, inflating.
+//! Stage 1, *where bytes come from*: files, directories and patterns, ranks and stages by name, inflating.
 //!
 //! Knows nothing of what a trace means.
 
 mod error;
 mod locate;
+mod name;
 mod open;
+mod peek;
 mod server_args;
+mod text;
 
 pub use error::SourceError;
-pub use locate::{Candidate, LeftOut, Located, PathStage, locate};
+pub use locate::{Candidate, LeftOut, Located, locate};
+pub use name::{PathStage, Position};
 pub use open::{Defect, Limits, Opened, open};
+pub use peek::{Peek, peek};
 pub use server_args::read_server_args;
+pub use text::read_text;

@@ -54,7 +54,7 @@ pub fn open(path: &Path, limits: Limits) -> Result<Opened, SourceError> {
     let stored = if path == Path::new("-") {
         read_all(std::io::stdin().lock(), path, limits)?
     } else {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = File::open(path).map_err(|error| SourceError::unreadable(path, &error))?;
         read_all(BufReader::new(file), path, limits)?
     };
     let sha256 = hex(&Sha256::digest(&stored));
@@ -70,7 +70,10 @@ pub fn open(path: &Path, limits: Limits) -> Result<Opened, SourceError> {
 
 fn read_all(reader: impl Read, path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError> {
     let mut bytes = Vec::new();
-    reader.take(limits.inflated + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    reader
+        .take(limits.inflated.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| SourceError::unreadable(path, &error))?;
     if bytes.len() as u64 > limits.inflated {
         return Err(SourceError::TooLarge { path: path.to_owned(), limit: limits.inflated });
     }
@@ -78,7 +81,8 @@ fn read_all(reader: impl Read, path: &Path, limits: Limits) -> Result<Vec<u8>, S
 }
 
 fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result<Opened, SourceError> {
-    let limit = limits.inflated.min(SMALL.max((stored.len() as u64).saturating_mul(limits.ratio)));
+    let dense = SMALL.max((stored.len() as u64).saturating_mul(limits.ratio));
+    let limit = limits.inflated.min(dense);
     let mut bytes = Vec::new();
     let mut defect = None;
     let mut rest = stored;
@@ -89,10 +93,15 @@ fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result
             break;
         }
         let mut member = GzDecoder::new(rest);
-        let room = (limit + 1).saturating_sub(bytes.len() as u64);
+        let room = limit.saturating_add(1).saturating_sub(bytes.len() as u64);
         let outcome = (&mut member).take(room).read_to_end(&mut bytes);
         if bytes.len() as u64 > limit {
-            return Err(SourceError::TooLarge { path: path.to_owned(), limit });
+            let path = path.to_owned();
+            return Err(if limit == limits.inflated {
+                SourceError::TooLarge { path, limit }
+            } else {
+                SourceError::TooDense { path, ratio: limits.ratio }
+            });
         }
         match outcome {
             Ok(_) => rest = member.into_inner(),
@@ -111,15 +120,6 @@ fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result
 
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
-    let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    };
-    SourceError::Unreadable { path: path.to_owned(), reason }
 }
 
 #[cfg(test)]
@@ -171,10 +171,21 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_stops_at_the_limit() {
+    fn a_bomb_stops_at_the_limit_and_says_at_which() {
         let stored = gzip(&vec![b' '; 70 << 20]);
-        let limits = Limits { inflated: 1 << 40, ratio: 100 };
-        let error = inflate(&stored, Path::new("t"), limits, String::new()).unwrap_err();
-        assert!(matches!(error, SourceError::TooLarge { .. }), "{error}");
+        let at = |limits| inflate(&stored, Path::new("t"), limits, String::new()).unwrap_err();
+        let error = at(Limits { inflated: 1 << 40, ratio: 100 });
+        assert!(matches!(error, SourceError::TooDense { ratio: 100, .. }), "{error}");
+        assert!(!error.help().contains("--max-inflated"), "raising it would not help");
+        let error = at(Limits { inflated: 1 << 20, ratio: 100 });
+        assert!(matches!(error, SourceError::TooLarge { limit: 0x10_0000, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_largest_limit_is_no_limit() {
+        let limits = Limits { inflated: u64::MAX, ratio: u64::MAX };
+        let opened = inflate(&gzip(b"ab"), Path::new("t"), limits, String::new()).unwrap();
+        assert_eq!(opened.bytes, b"ab");
+        assert_eq!(read_all(&b"ab"[..], Path::new("t"), limits).unwrap(), b"ab");
     }
 }

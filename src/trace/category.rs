@@ -19,6 +19,8 @@ pub enum Category {
     Annotation,
     /// The profiler's drawing of a named range on a GPU track.
     GpuAnnotation,
+    /// Work of an accelerator that is neither CUDA nor HIP, or a call to its runtime.
+    OtherDevice,
     /// Everything else, `cuda_sync` rows among it: no GPU work.
     Other,
 }
@@ -44,6 +46,9 @@ impl Category {
             "python_function" => Self::Python,
             "user_annotation" => Self::Annotation,
             "gpu_user_annotation" => Self::GpuAnnotation,
+            // Kernels of an XPU are filed under `kernel` too; its runtime calls give it away.
+            "xpu_runtime" | "xpu_driver" | "hpu_op" | "glow_runtime" => Self::OtherDevice,
+            other if other.starts_with("mtia_") => Self::OtherDevice,
             other if other.eq_ignore_ascii_case("kernel") => Self::Kernel,
             other if other.eq_ignore_ascii_case("gpu_memcpy") || other.eq_ignore_ascii_case("memcpy") => {
                 Self::Copy

@@ -5,7 +5,6 @@
 //! What it gives up: the whole file is in memory.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -13,9 +12,10 @@ use serde_json::value::RawValue;
 
 use super::category::Category;
 use super::health::HealthCode;
+use super::loss;
 use super::model::{
-    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId,
-    GraphCapture, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
+    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId, Header,
+    Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
 use super::ns::{Ns, Span};
 use super::wire::{self, Args, Event, Key};
@@ -33,6 +33,13 @@ pub enum TraceError {
     #[error("more than {0} events")]
     TooManyEvents(u64),
 }
+
+/// Keys of a header that tell a trace even where its events were not reached.
+const KINETO_KEYS: [&str; 6] =
+    ["schemaVersion", "deviceProperties", "distributedInfo", "displayTimeUnit", "traceName", "trace_id"];
+
+/// Nothing on a GPU lasts a week; CUPTI's clock overflowed (quirk Q11).
+const LONGEST: Ns = Ns(7 * 24 * 3600 * 1_000_000_000);
 
 /// No trace of a serving process comes near this; beyond it memory would run out first.
 const MAX_EVENTS: u64 = 200_000_000;
@@ -78,44 +85,74 @@ pub fn read(bytes: &[u8]) -> Result<Trace, TraceError> {
     if decoder.too_many {
         return Err(TraceError::TooManyEvents(MAX_EVENTS));
     }
-    let is_broken = decoder.trace.health.iter().any(|(code, ..)| code.forbids_judgement());
-    if !decoder.found_events && !is_broken {
+    let is_broken =
+        [HealthCode::CutOff, HealthCode::Damaged].iter().any(|code| decoder.trace.health.get(*code) > 0);
+    // What broke before its events may be a trace, unless it broke by not being JSON and names nothing known.
+    let is_unfinished =
+        is_broken && (decoder.found_header || decoder.trace.health.get(HealthCode::CutOff) > 0);
+    if !decoder.found_events && !is_unfinished {
         return Err(TraceError::Foreign("it has no `traceEvents`".to_owned()));
     }
+    // A bare list has no key to know it by: what has no phase is no event.
+    if start.starts_with('[') && decoder.trace.events.read > 0 && !decoder.found_phase && !is_broken {
+        return Err(TraceError::Foreign("it is a list of something else than events".to_owned()));
+    }
     Ok(decoder.finish())
+}
+
+/// What the first bytes of a file tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sniff {
+    /// Nothing speaks against a trace.
+    Trace,
+    /// Several ranks in one file, by the marks that merging leaves.
+    Merged,
+    /// Something else, and why.
+    Foreign(String),
+}
+
+/// Tells what a file is from its first bytes; `is_whole` says that nothing follows them.
+///
+/// In doubt it is a trace: reading it will tell.
+pub fn sniff(bytes: &[u8], is_whole: bool) -> Sniff {
+    match read(bytes) {
+        Ok(trace) if !trace.merged_from.is_empty() => Sniff::Merged,
+        Ok(_) => Sniff::Trace,
+        Err(TraceError::Foreign(reason)) => Sniff::Foreign(reason),
+        Err(TraceError::Empty) if is_whole => Sniff::Foreign(TraceError::Empty.to_string()),
+        Err(TraceError::Empty | TraceError::TooManyEvents(_)) => Sniff::Trace,
+    }
 }
 
 #[derive(Default)]
 struct Decoder {
     trace: Trace,
     found_events: bool,
+    found_header: bool,
+    found_phase: bool,
     too_many: bool,
 }
 
 impl Decoder {
     fn finish(mut self) -> Trace {
-        // A runtime call that queued nothing is no launch. GPU rows may stand before or after the calls in
-        // the file, so this is known only at the end.
-        let queued: HashMap<CorrelationId, ()> = self
-            .trace
-            .activities
-            .iter()
-            .filter_map(|activity| activity.correlation)
-            .map(|correlation| (correlation, ()))
-            .collect();
-        self.trace.graph_captures = graph_captures(&self.trace);
-        self.trace.launches.retain(|launch| {
-            queued.contains_key(&launch.correlation) || is_launch_call(self.trace.names.get(launch.name))
-        });
+        loss::settle(&mut self.trace);
         self.trace
     }
 
     fn event(&mut self, object: &str) {
         self.trace.events.read += 1;
         let Some(event) = Event::read(object) else {
-            self.skip("an element of traceEvents is no object");
+            self.trace.health.count(HealthCode::EventLost, || {
+                format!("element {} of traceEvents is no object", self.trace.events.read)
+            });
             return;
         };
+        self.found_phase |= event.ph.is_some();
+        if let Some(rank) = event.pid.and_then(merged_rank)
+            && let Err(at) = self.trace.merged_from.binary_search_by(|known| known.as_str().cmp(rank))
+        {
+            self.trace.merged_from.insert(at, rank.to_owned());
+        }
         if event.ph != Some("\"X\"") {
             return;
         }
@@ -134,6 +171,9 @@ impl Decoder {
             Category::Python => self.python_frame(&event, &name),
             Category::Annotation => self.annotation(&event, &name, false),
             Category::GpuAnnotation => self.annotation(&event, &name, true),
+            Category::OtherDevice => self.trace.health.count(HealthCode::DeviceUnsupported, || {
+                format!("events of category `{cat}`; only CUDA and HIP can be judged")
+            }),
             Category::Other => {}
         }
     }
@@ -143,8 +183,14 @@ impl Decoder {
             self.trace.health.count(HealthCode::ActivityWithoutTime, || name.to_owned());
             return;
         };
-        if length < Ns::ZERO {
-            self.trace.health.count(HealthCode::NegativeDuration, || name.to_owned());
+        let defect = match (start, length) {
+            _ if length < Ns::ZERO => Some(HealthCode::NegativeDuration),
+            _ if length > LONGEST => Some(HealthCode::EventTooLong),
+            (Ns::ZERO, Ns::ZERO) => Some(HealthCode::ActivityAtZero),
+            _ => None,
+        };
+        if let Some(code) = defect {
+            self.trace.health.count(code, || name.to_owned());
             return;
         }
         let args = Args::read(event.args);
@@ -165,14 +211,39 @@ impl Decoder {
 
     fn launch(&mut self, event: &Event<'_>, name: &str) {
         let args = Args::read(event.args);
+        let setup = setup_kind(name);
         // Calls such as `cudaStreamSynchronize` carry a correlation and queue nothing; `finish` drops them.
-        let Some(correlation) = args.correlation.and_then(wire::id).map(CorrelationId) else { return };
-        let Some(span) = self.span(event) else { return };
+        let correlation = args.correlation.and_then(wire::id).map(CorrelationId);
+        if setup.is_none() && correlation.is_none() {
+            return;
+        }
+        let span = match (time(event.ts), time(event.dur)) {
+            (Some(_), Some(length)) if length > LONGEST => {
+                self.trace.health.count(HealthCode::EventTooLong, || name.to_owned());
+                return;
+            }
+            (Some(start), Some(length)) => Span::new(start, length),
+            // What queues nothing is no loss.
+            _ if loss::is_launch_call(name) => {
+                self.trace.health.count(HealthCode::LaunchWithoutTime, || name.to_owned());
+                return;
+            }
+            _ => {
+                self.skip("a runtime call lacks its time");
+                return;
+            }
+        };
         let thread = self.thread(event);
         let external = args.external.and_then(wire::id).map(ExternalId);
         let kernel = args.kernel.and_then(wire::text).map(|kernel| self.trace.names.intern(&kernel));
         let name = self.trace.names.intern(name);
-        self.trace.launches.push(Launch { name, thread, span, correlation, external, kernel });
+        match (setup, correlation) {
+            (Some(kind), _) => self.trace.setups.push(SetupCall { kind, name, thread, span }),
+            (None, Some(correlation)) => {
+                self.trace.launches.push(Launch { name, thread, span, correlation, external, kernel });
+            }
+            (None, None) => {}
+        }
     }
 
     fn cpu_op(&mut self, event: &Event<'_>, name: &str) {
@@ -198,9 +269,9 @@ impl Decoder {
 
     fn span(&mut self, event: &Event<'_>) -> Option<Span> {
         match (time(event.ts), time(event.dur)) {
-            (Some(start), Some(length)) => Some(Span::new(start, length)),
+            (Some(start), Some(length)) if length <= LONGEST => Some(Span::new(start, length)),
             _ => {
-                self.skip("an event lacks its time");
+                self.skip("an op, a call or a range lacks its time");
                 None
             }
         }
@@ -216,6 +287,7 @@ impl Decoder {
     }
 
     fn header(&mut self, key: &str, value: &str) {
+        self.found_header |= KINETO_KEYS.contains(&key);
         let header = &mut self.trace.header;
         match key {
             "deviceProperties" => header.devices = device_properties(value),
@@ -245,38 +317,27 @@ fn set_platform(header: &mut Header, key: &str) {
     key.split('_').next().unwrap_or_default().clone_into(&mut header.platform);
 }
 
-/// Calls that queue GPU work even where the activity itself was not recorded, as while a graph is captured.
-fn is_launch_call(name: &str) -> bool {
-    name.contains("Launch") || name.contains("Memcpy") || name.contains("Memset")
+/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`.
+fn merged_rank(pid: &str) -> Option<&str> {
+    let (mark, _) = pid.strip_prefix("\"[")?.split_once(']')?;
+    let is_rank = ["TP", "DP", "PP", "EP"].iter().any(|axis| {
+        mark.strip_prefix(axis).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    is_rank.then_some(mark)
 }
 
-/// The stretches between the calls that begin and end the recording of a graph, per thread. A recording
-/// whose end is missing lasts to the end of the trace.
-fn graph_captures(trace: &Trace) -> Vec<GraphCapture> {
-    let mut marks: Vec<(ThreadId, Span, bool)> = Vec::new();
-    for launch in &trace.launches {
-        let name = trace.names.get(launch.name);
-        if name.contains("StreamBeginCapture") {
-            marks.push((launch.thread, launch.span, true));
-        } else if name.contains("StreamEndCapture") {
-            marks.push((launch.thread, launch.span, false));
-        }
-    }
-    marks.sort_unstable_by_key(|(thread, span, begins)| (*thread, span.start, *begins));
-    let mut captures = Vec::new();
-    let mut rest = marks.as_slice();
-    while let [(thread, begin, begins), tail @ ..] = rest {
-        rest = tail;
-        if *begins {
-            let end = match tail.first() {
-                Some((other, end, false)) if other == thread => end.end,
-                Some(_) | None => Ns(i64::MAX),
-            };
-            captures.push(GraphCapture { thread: *thread, span: Span { start: begin.start, end } });
-        }
-    }
-    captures.sort_unstable_by_key(|capture| (capture.span.start, capture.thread));
-    captures
+/// `cudaStreamBeginCapture`, `hipGraphInstantiateWithFlags`, `cuModuleLoadData`, `cuLibraryLoadData` and
+/// their like.
+fn setup_kind(name: &str) -> Option<SetupKind> {
+    [
+        ("StreamBeginCapture", SetupKind::CaptureBegin),
+        ("StreamEndCapture", SetupKind::CaptureEnd),
+        ("GraphInstantiate", SetupKind::GraphInstantiate),
+        ("ModuleLoad", SetupKind::CodeLoad),
+        ("LibraryLoad", SetupKind::CodeLoad),
+    ]
+    .into_iter()
+    .find_map(|(part, kind)| name.contains(part).then_some(kind))
 }
 
 fn time(value: Option<&str>) -> Option<Ns> {
@@ -410,28 +471,27 @@ mod tests {
         assert_eq!(read(b"  \n").unwrap_err(), TraceError::Empty);
         assert!(matches!(read(b"\x89PNG").unwrap_err(), TraceError::Foreign(_)));
         assert!(matches!(read(br#"{"a":1}"#).unwrap_err(), TraceError::Foreign(_)));
+        assert!(matches!(read(b"[1, {\"a\": 2}]").unwrap_err(), TraceError::Foreign(_)));
     }
 
     #[test]
-    fn a_recorded_graph_keeps_its_launches_and_the_kernels_that_they_name() {
-        let call = |name: &str, ts: u32, more: &str| {
-            format!(
-                r#"{{"ph":"X","cat":"cuda_runtime","name":"{name}","pid":1,"tid":2,"ts":{ts},"dur":1,"args":{{"correlation":{ts}{more}}}}}"#
-            )
-        };
-        let text = [
-            call("hipStreamBeginCapture", 10, ""),
-            call("hipLaunchKernel", 12, r#","kernel":"k""#),
-            call("hipStreamEndCapture", 20, ""),
-            call("hipStreamBeginCapture", 30, ""),
-        ]
-        .join(",");
-        let trace = read(format!("[{text}]").as_bytes()).unwrap();
-        assert_eq!(trace.launches.len(), 1);
+    fn first_bytes_tell_traces_merged_files_and_others() {
+        let header = r#"{"schemaVersion":1,"deviceProperties":[],"distributedInfo":{"rank":0,"#;
+        let merged = r#"{"traceEvents":[{"ph":"M","name":"process_name","pid":"[TP01] 6610","tid":0},{"ph"#;
+        let foreign = |text: &str| matches!(sniff(text.as_bytes(), true), Sniff::Foreign(_));
+        assert_eq!(sniff(header.as_bytes(), false), Sniff::Trace);
+        assert_eq!(sniff(merged.as_bytes(), false), Sniff::Merged);
+        assert_eq!(sniff(br#"{"schemaVersion":1,"x":N/A,"traceEvents":[]}"#, true), Sniff::Trace);
+        assert!(foreign("") && foreign("plain text") && foreign("{}") && foreign(r#"{"loss": NaN}"#));
+        let bracket = r#"{"traceEvents":[{"ph":"X","pid":"[rank] 1"},{"ph":"X","pid":"[TPU] 1"}]}"#;
+        assert_eq!(sniff(bracket.as_bytes(), true), Sniff::Trace);
+    }
+
+    #[test]
+    fn a_launch_keeps_the_kernel_that_its_row_names() {
+        let text = r#"[{"ph":"X","cat":"cuda_runtime","name":"hipLaunchKernel","pid":1,"tid":2,"ts":3,"dur":1,"args":{"correlation":4,"kernel":"k"}}]"#;
+        let trace = read(text.as_bytes()).unwrap();
         assert_eq!(trace.launches[0].kernel.map(|name| trace.names.get(name)), Some("k"));
-        let spans: Vec<Span> = trace.graph_captures.iter().map(|capture| capture.span).collect();
-        let open = Span { start: Ns(30_000), end: Ns(i64::MAX) };
-        assert_eq!(spans, [Span { start: Ns(10_000), end: Ns(21_000) }, open]);
     }
 
     #[test]

@@ -2,82 +2,102 @@
 
 use std::collections::BTreeMap;
 
-/// One kind of defect or absence in a capture.
-///
-/// The kebab-case text of a code is part of the JSON contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HealthCode {
+/// Of what was launched or ran, the largest part that may be lost before a capture must not be judged: one
+/// in this many. A row of a serving step has tens of launches, so a single lost one already shows.
+pub const LOSS_LIMIT: u64 = 1000;
+
+/// Declares the codes once: variant, stable text, and whether a capture that has it may be judged.
+macro_rules! health_codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $judged:ident;)*) => {
+        /// One kind of defect or absence in a capture.
+        ///
+        /// The kebab-case text of a code is part of the JSON contract.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum HealthCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl HealthCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable text of the code.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// Whether a capture with this defect must not be judged: part of what ran may be missing, or
+            /// part of what was read is no work of the server.
+            pub fn forbids_judgement(self) -> bool {
+                match self {
+                    $(Self::$variant => health_codes!(@forbids $judged),)*
+                }
+            }
+        }
+    };
+    (@forbids judged) => { false };
+    (@forbids never) => { true };
+}
+
+health_codes! {
     /// The bytes ended before the JSON did; what came before was kept.
-    CutOff,
+    CutOff = "cut-off", never;
     /// The JSON is wrong at some point; what came before was kept.
-    Damaged,
+    Damaged = "damaged", never;
     /// Bytes follow the end of the JSON document.
-    TrailingData,
+    TrailingData = "trailing-data", judged;
     /// Bytes that are not UTF-8 were replaced.
-    InvalidUtf8,
-    /// An element of `traceEvents` is no object, or lacks what its kind needs.
-    EventSkipped,
+    InvalidUtf8 = "invalid-utf8", judged;
+    /// An element of `traceEvents` is no object; nobody knows what it was.
+    EventLost = "event-lost", never;
+    /// A CPU op, a Python call or a range lacks its time; it was left out. No GPU work is lost by that.
+    EventSkipped = "event-skipped", judged;
+    /// An activity or a launch that lasts longer than a week: an overflow of the recorder's clock.
+    EventTooLong = "event-too-long", never;
     /// A GPU activity without a usable time; it could not be counted.
-    ActivityWithoutTime,
-    /// A GPU activity that lasts less than nothing.
-    NegativeDuration,
+    ActivityWithoutTime = "activity-without-time", never;
+    /// A GPU activity that lasts less than nothing; it was dropped.
+    NegativeDuration = "negative-duration", judged;
+    /// A GPU activity with start and length 0: the recorder lost its time. It was dropped.
+    ActivityAtZero = "activity-at-zero", judged;
+    /// A launch without a usable time; it was dropped.
+    LaunchWithoutTime = "launch-without-time", judged;
+    /// A launch whose activity is not in the trace, which holds others of its kind.
+    ActivityMissing = "activity-missing", judged;
+    /// More is lost than [`LOSS_LIMIT`] allows.
+    LossBeyondLimit = "loss-beyond-limit", never;
+    /// Work of an accelerator that profgate cannot judge.
+    DeviceUnsupported = "device-unsupported", never;
+    /// The trace holds CPU work alone and its header lists no GPU: it was recorded on a CPU.
+    NoGpu = "no-gpu", judged;
+    /// The trace of a graph's capture: its launches went into a graph. It names sources and measures nothing.
+    MappingCapture = "mapping-capture", never;
+    /// The rank in the file's name is another than the one in its header.
+    RankDisagrees = "rank-disagrees", judged;
     /// A GPU activity whose launch is not in the trace.
-    LaunchMissing,
+    LaunchMissing = "launch-missing", judged;
     /// A step's annotation exists, and no GPU activity was launched inside it.
-    StepEmpty,
+    StepEmpty = "step-empty", judged;
+    /// A step that the CPU's annotations show and the GPU's do not, or the other way round.
+    AnnotationDisagrees = "annotation-disagrees", judged;
+    /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.
+    IdleGap = "idle-gap", judged;
+    /// Code was compiled or loaded onto the GPU inside the window.
+    JitInWindow = "jit-in-window", judged;
+    /// A launch that only timed a variant of a kernel: no work of the server.
+    AutotuneInWindow = "autotune-in-window", never;
+    /// A graph was captured or made ready inside the window.
+    GraphCaptureInWindow = "graph-capture-in-window", judged;
     /// A graph launch in a mapping capture; its kernels name no place in the source.
-    MappingGraphs,
+    MappingGraphs = "mapping-graphs", judged;
 }
 
 /// Whether a capture whose report carries this code must not be judged. An unknown code, of a newer
 /// version, must not either.
 pub fn forbids_judgement(code: &str) -> bool {
-    HealthCode::ALL.into_iter().find(|one| one.as_str() == code).is_none_or(HealthCode::forbids_judgement)
-}
-
-impl HealthCode {
-    /// Every code.
-    pub const ALL: [Self; 10] = [
-        Self::CutOff,
-        Self::Damaged,
-        Self::TrailingData,
-        Self::InvalidUtf8,
-        Self::EventSkipped,
-        Self::ActivityWithoutTime,
-        Self::NegativeDuration,
-        Self::LaunchMissing,
-        Self::StepEmpty,
-        Self::MappingGraphs,
-    ];
-
-    /// The stable text of the code.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CutOff => "cut-off",
-            Self::Damaged => "damaged",
-            Self::TrailingData => "trailing-data",
-            Self::InvalidUtf8 => "invalid-utf8",
-            Self::EventSkipped => "event-skipped",
-            Self::ActivityWithoutTime => "activity-without-time",
-            Self::NegativeDuration => "negative-duration",
-            Self::LaunchMissing => "launch-missing",
-            Self::StepEmpty => "step-empty",
-            Self::MappingGraphs => "mapping-graphs",
-        }
-    }
-
-    /// Whether a capture with this defect must not be judged: part of what ran may be missing.
-    pub fn forbids_judgement(self) -> bool {
-        match self {
-            Self::CutOff | Self::Damaged | Self::EventSkipped | Self::ActivityWithoutTime => true,
-            Self::TrailingData
-            | Self::InvalidUtf8
-            | Self::NegativeDuration
-            | Self::LaunchMissing
-            | Self::StepEmpty
-            | Self::MappingGraphs => false,
-        }
-    }
+    HealthCode::ALL.iter().find(|one| one.as_str() == code).is_none_or(|one| one.forbids_judgement())
 }
 
 /// How often each defect was met, and what it looked like the first time.

@@ -5,14 +5,16 @@
 mod category;
 mod decode;
 mod health;
+mod loss;
 mod model;
 mod ns;
 mod wire;
 
-pub use decode::{TraceError, read};
-pub use health::{Health, HealthCode, forbids_judgement};
+pub use decode::{Sniff, TraceError, read, sniff};
+pub use health::{Health, HealthCode, LOSS_LIMIT, forbids_judgement};
+pub use loss::captures_by_thread;
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
-    ExternalId, GraphCapture, Header, Launch, NameId, Names, PythonFrame, StreamId, ThreadId, Trace,
+    ExternalId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
 pub use ns::{Ns, Span};

@@ -121,12 +121,29 @@ pub struct Launch {
     pub kernel: Option<NameId>,
 }
 
-/// A stretch of time in which a thread records a graph: calls in it queue nothing.
+/// What a call that prepares GPU work, and queues none, prepares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SetupKind {
+    /// From here on, the thread's launches go into a graph.
+    CaptureBegin,
+    /// The graph is complete.
+    CaptureEnd,
+    /// A graph is made ready for replay.
+    GraphInstantiate,
+    /// Code is loaded onto the GPU, as after compiling it.
+    CodeLoad,
+}
+
+/// A runtime or driver call that prepares GPU work. A server that is warm makes none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GraphCapture {
-    /// The recording thread.
+pub struct SetupCall {
+    /// What it prepares.
+    pub kind: SetupKind,
+    /// The call's name.
+    pub name: NameId,
+    /// The calling thread.
     pub thread: ThreadId,
-    /// From the start of the call that begins the recording to the end of the one that ends it.
+    /// When the call ran, on the CPU's clock.
     pub span: Span,
 }
 
@@ -213,6 +230,8 @@ impl Header {
 pub struct EventCounts {
     /// Elements of `traceEvents` that were read.
     pub read: u64,
+    /// Launches that went into a graph and not onto the GPU.
+    pub captured: u64,
 }
 
 /// What one process of one rank recorded.
@@ -226,14 +245,17 @@ pub struct Trace {
     pub activities: Vec<Activity>,
     /// Calls that queued GPU work, in file order.
     pub launches: Vec<Launch>,
-    /// Recordings of graphs, in order of time.
-    pub graph_captures: Vec<GraphCapture>,
+    /// Calls that prepare GPU work, in file order.
+    pub setups: Vec<SetupCall>,
     /// CPU operators, in file order.
     pub cpu_ops: Vec<CpuOp>,
     /// Python calls, in file order.
     pub python_frames: Vec<PythonFrame>,
     /// Named ranges, in file order.
     pub annotations: Vec<Annotation>,
+    /// Ranks that this file was merged from, by the marks that merging puts before process ids (`TP00`);
+    /// sorted, and empty for what one process wrote.
+    pub merged_from: Vec<String>,
     /// How many events the file holds.
     pub events: EventCounts,
     /// What was wrong with it.

@@ -1,10 +1,13 @@
 //! Every activity of a trace with all that the tables need: class, step, stage and measured times.
 
-use super::classify::{Class, Classifier};
-use super::interval::{self, Measured};
+use std::collections::BTreeMap;
+
+use super::classify::{Class, Classifier, Role};
+use super::interval::{self, Hidden, Interval, Measured};
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
-use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Span, StreamId, Trace};
+use super::window;
+use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, StreamId, Trace};
 
 /// The classes of a trace's names, worked out once per distinct name.
 pub struct Classes {
@@ -54,6 +57,8 @@ pub struct Placed {
 pub struct Timeline {
     /// Sorted by start; ties: longer first, then file order.
     pub placed: Vec<Placed>,
+    /// For each placed activity, by whose work it is hidden.
+    pub hidden: Vec<Vec<Hidden<Role>>>,
     /// Class of each name.
     pub classes: Classes,
     /// How steps were found.
@@ -93,22 +98,25 @@ impl Timeline {
             })
             .collect();
         count_missing_launches(trace, health);
+        window::inspect(trace, &steps.of_activity, health);
 
-        let measured = measure_per_device(trace);
-        let mut placed: Vec<Placed> = trace
+        let (measured, hidden) = measure_per_device(trace, &classes);
+        let mut placed: Vec<(Placed, Vec<Hidden<Role>>)> = trace
             .activities
             .iter()
             .zip(measured)
+            .zip(hidden)
             .zip(steps.of_activity)
             .enumerate()
-            .map(|(index, ((activity, measured), step))| {
+            .map(|(index, (((activity, measured), hidden), step))| {
                 let stage = step.and_then(|step| step_stages.get(step).copied()).unwrap_or(Stage::All);
-                Placed { activity: *activity, index, measured, step, stage }
+                (Placed { activity: *activity, index, measured, step, stage }, hidden)
             })
             .collect();
-        placed.sort_by_key(|one| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));
+        placed.sort_by_key(|(one, _)| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));
+        let (mut placed, hidden): (Vec<Placed>, Vec<_>) = placed.into_iter().unzip();
         adopt_strays(&mut placed, step_stages.first().copied().unwrap_or(Stage::All));
-        Self { placed, classes, found_by: steps.found_by, step_stages, evidence }
+        Self { placed, hidden, classes, found_by: steps.found_by, step_stages, evidence }
     }
 }
 
@@ -138,27 +146,34 @@ fn count_missing_launches(trace: &Trace, health: &mut Health) {
 }
 
 /// Exclusive time looks at all of a device's streams, whatever stage they work for.
-fn measure_per_device(trace: &Trace) -> Vec<Measured> {
-    let mut devices: Vec<DeviceId> = trace.activities.iter().map(|activity| activity.stream.device).collect();
-    devices.sort_unstable();
-    devices.dedup();
+fn measure_per_device(trace: &Trace, classes: &Classes) -> (Vec<Measured>, Vec<Vec<Hidden<Role>>>) {
+    let mut by_device: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
+    for (index, activity) in trace.activities.iter().enumerate() {
+        by_device.entry(activity.stream.device).or_default().push(index);
+    }
     let mut measured = vec![Measured::default(); trace.activities.len()];
-    for device in devices {
-        let of_device: Vec<(usize, &Activity)> = trace
-            .activities
+    let mut hidden = vec![Vec::new(); trace.activities.len()];
+    for mut of_device in by_device.into_values() {
+        // Of equal intervals the first adds to its stream; by name, so that the order in the file decides nothing.
+        of_device.sort_by_key(|index| trace.activities.get(*index).map(|one| trace.names.get(one.name)));
+        let intervals: Vec<Interval<Role>> = of_device
             .iter()
-            .enumerate()
-            .filter(|(_, activity)| activity.stream.device == device)
+            .filter_map(|index| trace.activities.get(*index))
+            .map(|activity| Interval {
+                lane: activity.stream.stream.0,
+                label: classes.get(activity.name).map_or(Role::Other, |class| class.role),
+                span: activity.span,
+            })
             .collect();
-        let lanes: Vec<u32> = of_device.iter().map(|(_, activity)| activity.stream.stream.0).collect();
-        let spans: Vec<Span> = of_device.iter().map(|(_, activity)| activity.span).collect();
-        for ((index, _), result) in of_device.iter().zip(interval::measure(&lanes, &spans)) {
-            if let Some(slot) = measured.get_mut(*index) {
-                *slot = result;
+        let sweep = interval::measure(&intervals);
+        for ((index, of_one), by) in of_device.into_iter().zip(sweep.measured).zip(sweep.hidden) {
+            if let (Some(time), Some(parts)) = (measured.get_mut(index), hidden.get_mut(index)) {
+                *time = of_one;
+                *parts = by;
             }
         }
     }
-    measured
+    (measured, hidden)
 }
 
 impl Placed {

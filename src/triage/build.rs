@@ -8,8 +8,11 @@ use super::classify::Classifier;
 use super::framework;
 use super::kernel_table;
 use super::layers;
-use super::model::{Attribution, HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::model::{
+    Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage,
+};
 use super::paths::{self, Facts, PathCatalog};
+use super::ranks::RankFacts;
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
 
@@ -49,14 +52,24 @@ pub enum TriageError {
 
 /// Puts the traces of one rank together.
 ///
-/// `mapping` are traces that only name the source of what the inputs measured; there may be none.
 /// `server_args` are the allow-listed arguments of the server, when the capture has them.
 pub fn triage(
+    inputs: &[Input<'_>],
+    classifier: &Classifier,
+    server_args: Option<Map<String, Value>>,
+) -> Result<Triage, TriageError> {
+    triage_of_rank(inputs, &[], classifier, server_args).map(|(triage, _)| triage)
+}
+
+/// The same, and what a comparison with other ranks needs besides. `mapping` are traces that only name the
+/// source of what the inputs measured; there may be none.
+pub fn triage_of_rank(
     inputs: &[Input<'_>],
     mapping: &[Input<'_>],
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
-) -> Result<Triage, TriageError> {
+) -> Result<(Triage, RankFacts), TriageError> {
+    let mut facts = RankFacts::new(inputs.first().map_or(0, |input| input.rank));
     let mut health = Health::default();
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
@@ -76,6 +89,7 @@ pub fn triage(
         let trace = input.trace;
         health.merge(&trace.health);
         let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
+        facts.add(&timeline);
         let explained = Explained::of(trace, frames, &maps);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
@@ -101,12 +115,12 @@ pub fn triage(
             attribution::locate(&mut one.paths, &one.kernels);
             stages.push((one, input.path));
         }
-        traces.push(entry(input, "formal"));
+        traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));
     }
-    traces.extend(mapping.iter().map(|input| entry(input, "mapping")));
+    traces.extend(mapping.iter().map(|input| entry(input, "mapping", Vec::new())));
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
-    Ok(Triage {
+    let triage = Triage {
         schema: SCHEMA,
         tool: Tool::default(),
         mode,
@@ -127,10 +141,12 @@ pub fn triage(
             .collect(),
         stages,
         similarity: Vec::new(),
-    })
+        ranks: None,
+    };
+    Ok((triage, facts))
 }
 
-fn entry(input: &Input<'_>, part: &str) -> TraceEntry {
+fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry {
     let trace = input.trace;
     TraceEntry {
         path: input.path.to_owned(),
@@ -144,6 +160,7 @@ fn entry(input: &Input<'_>, part: &str) -> TraceEntry {
         world_size: trace.header.world_size,
         runtime: trace.header.runtime(),
         sha256: input.sha256.to_owned(),
+        devices,
     }
 }
 

@@ -1,7 +1,22 @@
-//! Busy, added and exclusive time of intervals on streams, in one sweep per device. Knows nothing of GPUs.
+//! Busy, added, exclusive and hidden time of intervals on streams, in one sweep per device. Knows nothing of
+//! GPUs.
 //!
-//! Input: intervals labelled with a lane (a stream). Output, for each interval: what it adds to its own
-//! lane's busy time, and how much of it no other lane of the group overlaps. O(n log n), no pairwise work.
+//! Input: intervals, each with a lane (a stream) and a label (what its work is). Output, for each interval:
+//! what it adds to its own lane's busy time, how much of it no other lane overlaps, and under which labels the
+//! rest is hidden.
+//!
+//! **Partners.** What an interval adds to its lane is a piece; pieces of one lane never overlap. Pieces that
+//! abut and share lane and label are one run. While several lanes run beside an interval, the time belongs to
+//! the run that started first (ties: the smaller label), so hidden times add up to what is hidden, and cutting a
+//! partner into abutting halves changes nothing.
+//!
+//! **Cost.** The edges of runs and intervals, at most four for each interval, are sorted once and walked once.
+//! Who is first among the active lanes and who would be first without that lane is all that any interval needs
+//! to know: the time goes into one sum per label, and a correction per lane and label. An interval reads these
+//! sums when it opens and when it closes, so it costs the number of distinct labels and not the number of its
+//! partners. With n intervals and k labels that is O(n log n + n k), whatever overlaps whatever.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::trace::{Ns, Span};
 
@@ -14,88 +29,251 @@ pub struct Measured {
     pub exclusive: Ns,
 }
 
-/// Measures the intervals of one device. `lanes` and `spans` run in parallel; so does the result.
-pub fn measure(lanes: &[u32], spans: &[Span]) -> Vec<Measured> {
-    let mut order: Vec<(u32, Span, usize)> =
-        lanes.iter().zip(spans).enumerate().map(|(index, (lane, span))| (*lane, *span, index)).collect();
-    order
-        .sort_unstable_by_key(|(lane, span, index)| (*lane, span.start, std::cmp::Reverse(span.end), *index));
+/// Time of one interval during which another lane is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hidden<L> {
+    /// Label of the partner.
+    pub by: L,
+    /// How long.
+    pub time: Ns,
+}
 
-    let mut measured = vec![Measured::default(); spans.len()];
-    let mut edges: Vec<(Ns, i32)> = Vec::new();
+/// One interval of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval<L> {
+    /// Intervals of one lane never hide each other.
+    pub lane: u32,
+    /// What its work is.
+    pub label: L,
+    /// When it ran.
+    pub span: Span,
+}
+
+/// What the sweep says of the intervals of a device; both lists run in parallel to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep<L> {
+    /// Added and exclusive time.
+    pub measured: Vec<Measured>,
+    /// Who hides the rest, by label; empty where nothing does.
+    pub hidden: Vec<Vec<Hidden<L>>>,
+}
+
+/// Measures the intervals of one device.
+pub fn measure<L: Copy + Ord>(intervals: &[Interval<L>]) -> Sweep<L> {
+    let (added, runs) = pieces(intervals);
+    let mut measured: Vec<Measured> = intervals
+        .iter()
+        .zip(added)
+        .map(|(interval, added)| Measured { added, exclusive: interval.span.length() })
+        .collect();
+    let hidden = hidden(intervals, &runs);
+    for (one, parts) in measured.iter_mut().zip(&hidden) {
+        one.exclusive = one.exclusive - parts.iter().map(|part| part.time).sum();
+    }
+    Sweep { measured, hidden }
+}
+
+/// What each interval adds to its lane, and the runs of each lane.
+fn pieces<L: Copy + Ord>(intervals: &[Interval<L>]) -> (Vec<Ns>, Vec<Interval<L>>) {
+    let mut order: Vec<(&Interval<L>, usize)> =
+        intervals.iter().enumerate().map(|(index, interval)| (interval, index)).collect();
+    order.sort_unstable_by_key(|(one, index)| {
+        (one.lane, one.span.start, std::cmp::Reverse(one.span.end), one.label, *index)
+    });
+    let mut added = vec![Ns::ZERO; intervals.len()];
+    let mut runs: Vec<Interval<L>> = Vec::new();
     let mut front: Option<(u32, Ns)> = None;
-    for (lane, span, index) in order {
+    for (interval, index) in order {
+        let Interval { lane, label, span } = *interval;
         let reached = front.filter(|(of, _)| *of == lane).map(|(_, end)| end);
-        let added = match reached {
+        let length = match reached {
             Some(end) if span.start < end => (span.end - end).max(Ns::ZERO),
             _ => span.length(),
         };
-        if let Some(slot) = measured.get_mut(index) {
-            slot.added = added;
+        if let Some(slot) = added.get_mut(index) {
+            *slot = length;
         }
-        if added > Ns::ZERO {
-            // The part that this interval adds to its lane's union; parts of one lane never overlap.
-            edges.push((span.end - added, 1));
-            edges.push((span.end, -1));
+        if length > Ns::ZERO {
+            let start = span.end - length;
+            match runs.last_mut() {
+                Some(run) if run.lane == lane && run.label == label && run.span.end == start => {
+                    run.span.end = span.end;
+                }
+                _ => runs.push(Interval { lane, label, span: Span { start, end: span.end } }),
+            }
         }
         front = Some((lane, reached.map_or(span.end, |end| end.max(span.end))));
     }
+    (added, runs)
+}
 
-    let alone = Alone::of(edges);
-    for (slot, span) in measured.iter_mut().zip(spans) {
-        slot.exclusive = alone.until(span.end) - alone.until(span.start);
+/// An edge of the sweep. At one instant no time passes, so only ends must stand before starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Edge {
+    RunEnds(usize),
+    RunStarts(usize),
+    Opens(usize),
+    Closes(usize),
+}
+
+fn hidden<L: Copy + Ord>(intervals: &[Interval<L>], runs: &[Interval<L>]) -> Vec<Vec<Hidden<L>>> {
+    let mut result = vec![Vec::new(); intervals.len()];
+    let Some(first) = runs.first() else { return result };
+    if runs.iter().all(|run| run.lane == first.lane) {
+        return result;
     }
-    measured
+    let mut labels: Vec<L> = runs.iter().map(|run| run.label).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let mut edges: Vec<(Ns, Edge)> = Vec::with_capacity(2 * (runs.len() + intervals.len()));
+    for (index, run) in runs.iter().enumerate() {
+        edges.push((run.span.start, Edge::RunStarts(index)));
+        edges.push((run.span.end, Edge::RunEnds(index)));
+    }
+    for (index, interval) in intervals.iter().enumerate().filter(|(_, one)| one.span.length() > Ns::ZERO) {
+        edges.push((interval.span.start, Edge::Opens(index)));
+        edges.push((interval.span.end, Edge::Closes(index)));
+    }
+    edges.sort_unstable();
+
+    let mut partners = Partners::of(labels);
+    let mut opened: BTreeMap<usize, Vec<Ns>> = BTreeMap::new();
+    for (at, edge) in edges {
+        partners.advance(at);
+        match edge {
+            Edge::RunStarts(index) => runs.get(index).into_iter().for_each(|run| partners.start(run)),
+            Edge::RunEnds(index) => runs.get(index).into_iter().for_each(|run| partners.end(run)),
+            Edge::Opens(index) => {
+                if let Some(interval) = intervals.get(index) {
+                    opened.insert(index, partners.beside(interval.lane).collect());
+                }
+            }
+            Edge::Closes(index) => {
+                let (Some(interval), Some(before)) = (intervals.get(index), opened.remove(&index)) else {
+                    continue;
+                };
+                let passed = partners.beside(interval.lane).zip(before).map(|(now, before)| now - before);
+                let parts = partners.labels.iter().zip(passed).filter(|(_, time)| *time > Ns::ZERO);
+                if let Some(slot) = result.get_mut(index) {
+                    *slot = parts.map(|(by, time)| Hidden { by: *by, time }).collect();
+                }
+            }
+        }
+    }
+    result
+}
+
+/// For each lane and label, how long a run of the label has been the partner of that lane's work.
+struct Partners<L> {
+    labels: Vec<L>,
+    /// Start, label and lane of what runs: at most one a lane.
+    active: BTreeSet<(Ns, usize, u32)>,
+    now: Ns,
+    /// Time, by label, of the first run while there is another lane.
+    first: Vec<Ns>,
+    /// What differs for the lane of the first run itself, whose partner is the second.
+    own: BTreeMap<u32, Vec<Ns>>,
+}
+
+impl<L: Copy + Ord> Partners<L> {
+    fn of(labels: Vec<L>) -> Self {
+        let first = vec![Ns::ZERO; labels.len()];
+        Self { labels, active: BTreeSet::new(), now: Ns::ZERO, first, own: BTreeMap::new() }
+    }
+
+    fn key(&self, run: &Interval<L>) -> (Ns, usize, u32) {
+        (run.span.start, self.labels.partition_point(|label| *label < run.label), run.lane)
+    }
+
+    fn start(&mut self, run: &Interval<L>) {
+        self.active.insert(self.key(run));
+    }
+
+    fn end(&mut self, run: &Interval<L>) {
+        self.active.remove(&self.key(run));
+    }
+
+    fn advance(&mut self, to: Ns) {
+        let passed = to - self.now;
+        self.now = to;
+        let mut active = self.active.iter();
+        // Alone, a run is nobody's partner: its own lane never hides itself, and no other lane is active.
+        let (Some((_, first, lane)), Some((_, second, _))) = (active.next(), active.next()) else { return };
+        let own = self.own.entry(*lane).or_insert_with(|| vec![Ns::ZERO; self.first.len()]);
+        for (of, sum, change) in [(first, &mut self.first, passed), (first, &mut *own, Ns::ZERO - passed)] {
+            if let Some(slot) = sum.get_mut(*of) {
+                *slot += change;
+            }
+        }
+        if let Some(slot) = own.get_mut(*second) {
+            *slot += passed;
+        }
+    }
+
+    /// The sums for work of this lane, by label.
+    fn beside(&self, lane: u32) -> impl Iterator<Item = Ns> {
+        let own = self.own.get(&lane);
+        self.first.iter().enumerate().map(move |(label, first)| {
+            *first + own.and_then(|own| own.get(label)).copied().unwrap_or_default()
+        })
+    }
+}
+
+/// When at least one of some intervals is active.
+pub struct Busy {
+    /// Parts of the union in order, and the length of those before.
+    parts: Vec<(Span, Ns)>,
+}
+
+impl Busy {
+    /// The union of intervals.
+    pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+        let mut spans: Vec<Span> = spans.into_iter().collect();
+        spans.sort_unstable();
+        let mut parts: Vec<(Span, Ns)> = Vec::new();
+        for span in spans {
+            match parts.last_mut() {
+                Some((last, _)) if span.start <= last.end => last.end = last.end.max(span.end),
+                Some((last, before)) => {
+                    let before = *before + last.length();
+                    parts.push((span, before));
+                }
+                None => parts.push((span, Ns::ZERO)),
+            }
+        }
+        Self { parts }
+    }
+
+    /// Its length.
+    pub fn length(&self) -> Ns {
+        self.parts.last().map_or(Ns::ZERO, |(last, before)| *before + last.length())
+    }
+
+    /// From the first start to the last end.
+    pub fn window(&self) -> Span {
+        match (self.parts.first(), self.parts.last()) {
+            (Some((first, _)), Some((last, _))) => Span { start: first.start, end: last.end },
+            _ => Span { start: Ns::ZERO, end: Ns::ZERO },
+        }
+    }
+
+    /// Its length inside a window.
+    pub fn within(&self, window: Span) -> Ns {
+        (self.until(window.end) - self.until(window.start)).max(Ns::ZERO)
+    }
+
+    fn until(&self, at: Ns) -> Ns {
+        let after = self.parts.partition_point(|(part, _)| part.start <= at);
+        match after.checked_sub(1).and_then(|index| self.parts.get(index)) {
+            Some((part, before)) => *before + (at.min(part.end) - part.start),
+            None => Ns::ZERO,
+        }
+    }
 }
 
 /// Length of the union of intervals.
 pub fn union_length(spans: impl IntoIterator<Item = Span>) -> Ns {
-    let mut spans: Vec<Span> = spans.into_iter().collect();
-    spans.sort_unstable();
-    let mut total = Ns::ZERO;
-    let mut reached: Option<Ns> = None;
-    for span in spans {
-        let from = reached.map_or(span.start, |end| end.max(span.start));
-        total += (span.end - from).max(Ns::ZERO);
-        reached = Some(reached.map_or(span.end, |end| end.max(span.end)));
-    }
-    total
-}
-
-/// The time in which exactly one lane is active, as a function of time.
-struct Alone {
-    /// Instant, time alone before it, whether one lane is active from it on.
-    points: Vec<(Ns, Ns, bool)>,
-}
-
-impl Alone {
-    fn of(mut edges: Vec<(Ns, i32)>) -> Self {
-        edges.sort_unstable();
-        let mut points: Vec<(Ns, Ns, bool)> = Vec::with_capacity(edges.len());
-        let mut active = 0;
-        let mut total = Ns::ZERO;
-        let mut edges = edges.into_iter().peekable();
-        while let Some((at, change)) = edges.next() {
-            active += change;
-            while let Some((_, change)) = edges.next_if(|(next, _)| *next == at) {
-                active += change;
-            }
-            if let Some((last, _, true)) = points.last() {
-                total += at - *last;
-            }
-            points.push((at, total, active == 1));
-        }
-        Self { points }
-    }
-
-    fn until(&self, at: Ns) -> Ns {
-        let after = self.points.partition_point(|(point, ..)| *point <= at);
-        match after.checked_sub(1).and_then(|index| self.points.get(index)) {
-            None => Ns::ZERO,
-            Some((point, before, true)) => *before + (at - *point),
-            Some((_, before, false)) => *before,
-        }
-    }
+    Busy::of(spans).length()
 }
 
 #[cfg(test)]
@@ -106,65 +284,222 @@ mod tests {
         Span { start: Ns(start), end: Ns(end) }
     }
 
+    /// Lane, label, start and end of each.
+    fn intervals(rows: &[(u32, char, i64, i64)]) -> Vec<Interval<char>> {
+        rows.iter()
+            .map(|(lane, label, a, b)| Interval { lane: *lane, label: *label, span: span(*a, *b) })
+            .collect()
+    }
+
+    fn parts(of: &[Hidden<char>]) -> Vec<(char, i64)> {
+        of.iter().map(|part| (part.by, part.time.0)).collect()
+    }
+
     #[test]
     fn another_lane_hides_and_the_same_lane_does_not() {
-        let got = measure(&[7, 7, 20], &[span(0, 100), span(50, 120), span(90, 110)]);
-        assert_eq!(got[0], Measured { added: Ns(100), exclusive: Ns(90) });
-        assert_eq!(got[1], Measured { added: Ns(20), exclusive: Ns(50) });
-        assert_eq!(got[2], Measured { added: Ns(20), exclusive: Ns(0) });
+        let got = measure(&intervals(&[(7, 'a', 0, 100), (7, 'b', 50, 120), (20, 'c', 90, 110)]));
+        assert_eq!(got.measured[0], Measured { added: Ns(100), exclusive: Ns(90) });
+        assert_eq!(got.measured[1], Measured { added: Ns(20), exclusive: Ns(50) });
+        assert_eq!(got.measured[2], Measured { added: Ns(20), exclusive: Ns(0) });
+        assert_eq!(parts(&got.hidden[0]), [('c', 10)]);
+        assert_eq!(parts(&got.hidden[1]), [('c', 20)]);
+        // The first kernel of stream 7 holds the stream until 100, although the second has begun.
+        assert_eq!(parts(&got.hidden[2]), [('a', 10), ('b', 10)]);
+    }
+
+    #[test]
+    fn of_several_partners_the_one_that_started_first_hides() {
+        let rows = [(1, 'k', 0, 100), (2, 'b', 20, 60), (3, 'a', 30, 80), (4, 'a', 30, 90)];
+        let got = measure(&intervals(&rows));
+        assert_eq!(parts(&got.hidden[0]), [('a', 30), ('b', 40)]);
+        assert_eq!(got.measured[0].exclusive, Ns(30));
+        assert_eq!(parts(&got.hidden[1]), [('k', 40)], "to the others, the long one came first");
     }
 
     #[test]
     fn on_a_tie_the_longer_one_counts_first() {
-        let got = measure(&[1, 1], &[span(0, 10), span(0, 30)]);
+        let got = measure(&intervals(&[(1, 'a', 0, 10), (1, 'a', 0, 30)])).measured;
         assert_eq!((got[0].added, got[1].added), (Ns(0), Ns(30)));
     }
 
     #[test]
     fn an_interval_of_no_length_changes_nothing() {
-        let got = measure(&[1, 2], &[span(0, 10), span(5, 5)]);
-        assert_eq!(got[0].exclusive, Ns(10));
-        assert_eq!(got[1], Measured::default());
+        let got = measure(&intervals(&[(1, 'a', 0, 10), (2, 'b', 5, 5)]));
+        assert_eq!(got.measured, [Measured { added: Ns(10), exclusive: Ns(10) }, Measured::default()]);
+        assert!(got.hidden.iter().all(Vec::is_empty));
     }
 
-    /// The definition, read off instant by instant.
-    fn naive(lanes: &[u32], spans: &[Span]) -> Vec<Ns> {
-        let busy = |lane: u32, at: i64| {
-            lanes.iter().zip(spans).any(|(of, span)| *of == lane && span.contains(Ns(at)))
+    #[test]
+    fn a_long_kernel_beside_very_many_short_ones_costs_no_square() {
+        // 20 long intervals nested around 100,000 short ones: two million pairs, and as many again among lanes.
+        let long = (0..20).map(|lane| Interval { lane, label: 'l', span: span(i64::from(lane), 400_000) });
+        let short =
+            (0..100_000).map(|at| Interval { lane: 99, label: 's', span: span(100 + at * 3, 102 + at * 3) });
+        let all: Vec<Interval<char>> = long.chain(short).collect();
+        let before = std::time::Instant::now();
+        let got = measure(&all);
+        assert_eq!(parts(&got.hidden[0]), [('l', 399_999)]);
+        assert_eq!(parts(&got.hidden[50]), [('l', 2)]);
+        assert!(before.elapsed().as_secs() < 5, "{:?}", before.elapsed());
+    }
+
+    /// The definition, read off instant by instant: who runs on another lane, and who of them came first.
+    fn naive(all: &[Interval<char>]) -> Vec<(Ns, BTreeMap<char, i64>)> {
+        let horizon = all.iter().map(|one| one.span.end.0).max().unwrap_or(0);
+        let mut lanes: Vec<u32> = all.iter().map(|one| one.lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        // Which label each lane is charged with at each instant: the interval that came first and still runs.
+        let mut charged: BTreeMap<u32, Vec<Option<char>>> = BTreeMap::new();
+        for lane in &lanes {
+            let mut of_lane: Vec<&Interval<char>> = all.iter().filter(|one| one.lane == *lane).collect();
+            of_lane.sort_by_key(|one| (one.span.start, std::cmp::Reverse(one.span.end), one.label));
+            let at = |at: i64| of_lane.iter().find(|one| one.span.contains(Ns(at))).map(|one| one.label);
+            charged.insert(*lane, (0..horizon).map(at).collect());
+        }
+        let since = |lane: u32, at: i64| {
+            let charged = &charged[&lane];
+            let label = charged[at as usize];
+            (0..=at).rev().take_while(|one| charged[*one as usize] == label).last().unwrap()
         };
-        lanes
-            .iter()
-            .zip(spans)
-            .map(|(lane, span)| {
-                let alone = |at: &i64| !lanes.iter().any(|other| other != lane && busy(*other, *at));
-                Ns((span.start.0..span.end.0).filter(alone).count() as i64)
+        let hidden_by = |one: &Interval<char>, at: i64| {
+            lanes
+                .iter()
+                .filter(|lane| **lane != one.lane)
+                .filter_map(|lane| Some((since(*lane, at), charged[lane][at as usize]?)))
+                .min()
+                .map(|(_, label)| label)
+        };
+        all.iter()
+            .map(|one| {
+                let mut by = BTreeMap::new();
+                let mut alone = 0;
+                for at in one.span.start.0..one.span.end.0 {
+                    match hidden_by(one, at) {
+                        Some(label) => *by.entry(label).or_default() += 1,
+                        None => alone += 1,
+                    }
+                }
+                (Ns(alone), by)
             })
             .collect()
     }
 
+    fn device() -> impl proptest::strategy::Strategy<Value = Vec<Interval<char>>> {
+        use proptest::strategy::Strategy;
+        proptest::collection::vec((0u32..4, 0u8..3, 0i64..60, 0i64..25), 0..24).prop_map(|rows| {
+            let to = |(lane, label, start, length): (u32, u8, i64, i64)| Interval {
+                lane,
+                label: char::from(b'a' + label),
+                span: span(start, start + length),
+            };
+            rows.into_iter().map(to).collect()
+        })
+    }
+
+    /// Everything that a table sums up, by label.
+    fn sums(all: &[Interval<char>]) -> BTreeMap<char, (Ns, Ns, BTreeMap<char, Ns>)> {
+        let sweep = measure(all);
+        let mut sums: BTreeMap<char, (Ns, Ns, BTreeMap<char, Ns>)> = BTreeMap::new();
+        for ((one, measured), hidden) in all.iter().zip(sweep.measured).zip(sweep.hidden) {
+            let sum = sums.entry(one.label).or_default();
+            sum.0 += measured.added;
+            sum.1 += measured.exclusive;
+            for part in hidden {
+                *sum.2.entry(part.by).or_default() += part.time;
+            }
+        }
+        sums
+    }
+
     proptest::proptest! {
         #[test]
-        fn the_sweep_equals_the_definition(rows in proptest::collection::vec((0u32..4, 0i64..60, 0i64..25), 0..24)) {
-            let lanes: Vec<u32> = rows.iter().map(|row| row.0).collect();
-            let spans: Vec<Span> = rows.iter().map(|row| span(row.1, row.1 + row.2)).collect();
-            let got = measure(&lanes, &spans);
-            let exclusive: Vec<Ns> = got.iter().map(|one| one.exclusive).collect();
-            proptest::prop_assert_eq!(exclusive, naive(&lanes, &spans));
+        fn the_sweep_equals_the_definition(all in device()) {
+            let got = measure(&all);
+            for (index, (alone, by)) in naive(&all).into_iter().enumerate() {
+                proptest::prop_assert_eq!(got.measured[index].exclusive, alone);
+                let parts: BTreeMap<char, i64> = parts(&got.hidden[index]).into_iter().collect();
+                proptest::prop_assert_eq!(parts, by);
+            }
             for lane in 0..4 {
-                let of_lane = || lanes.iter().enumerate().filter(move |(_, of)| **of == lane).map(|(index, _)| index);
-                let added: Ns = of_lane().map(|index| got[index].added).sum();
-                proptest::prop_assert_eq!(added, union_length(of_lane().map(|index| spans[index])));
+                let of_lane = || all.iter().enumerate().filter(move |(_, one)| one.lane == lane);
+                let added: Ns = of_lane().map(|(index, _)| got.measured[index].added).sum();
+                proptest::prop_assert_eq!(added, union_length(of_lane().map(|(_, one)| one.span)));
             }
         }
 
         #[test]
-        fn moving_all_intervals_moves_no_result(
-            rows in proptest::collection::vec((0u32..3, 0i64..60, 0i64..25), 0..16), by in -1000i64..1000,
-        ) {
-            let lanes: Vec<u32> = rows.iter().map(|row| row.0).collect();
-            let here: Vec<Span> = rows.iter().map(|row| span(row.1, row.1 + row.2)).collect();
-            let there: Vec<Span> = rows.iter().map(|row| span(row.1 + by, row.1 + row.2 + by)).collect();
-            proptest::prop_assert_eq!(measure(&lanes, &here), measure(&lanes, &there));
+        fn exclusive_and_hidden_are_the_whole(all in device()) {
+            let got = measure(&all);
+            for (index, one) in all.iter().enumerate() {
+                let hidden: Ns = got.hidden[index].iter().map(|part| part.time).sum();
+                proptest::prop_assert_eq!(got.measured[index].exclusive + hidden, one.span.length());
+            }
+        }
+
+        #[test]
+        fn a_single_lane_hides_nothing(mut all in device()) {
+            all.iter_mut().for_each(|one| one.lane = 7);
+            let got = measure(&all);
+            proptest::prop_assert!(got.hidden.iter().all(Vec::is_empty));
+            proptest::prop_assert!(got.measured.iter().zip(&all).all(|(got, one)| got.exclusive == one.span.length()));
+        }
+
+        #[test]
+        fn moving_all_intervals_moves_no_result(all in device(), by in -1000i64..1000) {
+            let mut moved = all.clone();
+            for one in &mut moved {
+                one.span = span(one.span.start.0 + by, one.span.end.0 + by);
+            }
+            proptest::prop_assert_eq!(measure(&moved), measure(&all));
+        }
+
+        #[test]
+        fn neither_order_nor_the_names_of_lanes_matter(all in device(), seed in 0usize..24) {
+            let mut other = all.clone();
+            other.reverse();
+            let by = seed % other.len().max(1);
+            other.rotate_left(by);
+            other.iter_mut().for_each(|one| one.lane = [9, 2, 12, 5][one.lane as usize]);
+            proptest::prop_assert_eq!(sums(&other), sums(&all));
+        }
+
+        #[test]
+        fn cutting_an_interval_in_two_changes_no_sum(all in device(), which in 0usize..24, at in 1i64..25) {
+            let Some(one) = all.get(which).copied() else { return Ok(()) };
+            let middle = Ns((one.span.start.0 + at).min(one.span.end.0));
+            // Where another interval of the lane overlaps the two halves, the order of starts is another one.
+            let alone = all.iter().enumerate().all(|(index, other)| {
+                index == which || other.lane != one.lane || other.span.end <= one.span.start
+                    || one.span.end <= other.span.start || other.span.length() == Ns::ZERO
+            });
+            proptest::prop_assume!(alone);
+            let mut cut = all.clone();
+            cut[which].span.end = middle;
+            cut.push(Interval { span: Span { start: middle, end: one.span.end }, ..one });
+            proptest::prop_assert_eq!(sums(&cut), sums(&all));
+        }
+
+        #[test]
+        fn busy_and_idle_fill_every_window(all in device(), from in 0i64..60, length in 0i64..40) {
+            let busy = Busy::of(all.iter().map(|one| one.span));
+            let is_busy = |at: &i64| all.iter().any(|one| one.span.contains(Ns(*at)));
+            let want = (from..from + length).filter(is_busy).count() as i64;
+            proptest::prop_assert_eq!(busy.within(span(from, from + length)), Ns(want));
+            proptest::prop_assert_eq!(busy.within(busy.window()), busy.length());
+        }
+
+        #[test]
+        fn busy_is_no_longer_than_the_window_and_no_shorter_than_a_lane(all in device()) {
+            let busy = union_length(all.iter().map(|one| one.span));
+            let start = all.iter().map(|one| one.span.start).min().unwrap_or_default();
+            let end = all.iter().map(|one| one.span.end).max().unwrap_or_default();
+            proptest::prop_assert!(busy <= end - start);
+            proptest::prop_assert!(busy <= all.iter().map(|one| one.span.length()).sum());
+            for lane in 0..4 {
+                let of_lane = all.iter().filter(|one| one.lane == lane).map(|one| one.span);
+                proptest::prop_assert!(union_length(of_lane) <= busy);
+            }
         }
     }
 }

@@ -13,16 +13,19 @@ mod layers;
 mod model;
 pub mod paths;
 mod period;
+mod ranks;
 mod stage;
 mod steps;
+mod window;
 
-pub use build::{Input, TriageError, triage};
+pub use build::{Input, TriageError, triage, triage_of_rank};
 pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
-    Attribution, BodyStream, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody, Layers, Mode, NameRow,
-    OverlapRow, PathRow, PathState, SCHEMA, Similarity, Site, StageTriage, StepTotals, Tool, TraceEntry,
-    Triage,
+    Attribution, BodyStream, Collective, CollectiveRank, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow,
+    LayerBody, Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Similarity,
+    Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
 };
+pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};
 pub use steps::FoundBy;

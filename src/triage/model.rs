@@ -62,6 +62,24 @@ pub struct TraceEntry {
     pub runtime: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
+    /// Each GPU that ran work, by its number as text.
+    #[serde(default)]
+    pub devices: Vec<DeviceTime>,
+}
+
+/// How long one GPU of a file worked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceTime {
+    /// Number of the GPU, as text.
+    pub device: String,
+    /// Streams that ran work.
+    pub streams: u64,
+    /// From the first start to the last end.
+    pub window_ns: i64,
+    /// Part of it in which an activity ran.
+    pub busy_ns: i64,
+    /// The rest.
+    pub idle_ns: i64,
 }
 
 /// One kind of defect that was met.
@@ -96,6 +114,9 @@ pub struct StepTotals {
     pub activities_per_step: f64,
     /// Length of the union of the activities inside steps, per step.
     pub busy_per_step_ns: i64,
+    /// Inside the steps, time in which the GPU ran nothing; over all steps and devices.
+    #[serde(default)]
+    pub idle_ns: i64,
 }
 
 /// The part of a row that one raw name has.
@@ -153,6 +174,9 @@ pub struct KernelRow {
     pub exclusive_ns: i64,
     /// The rest of `total_ns`.
     pub hidden_ns: i64,
+    /// `hidden_ns` by the partner's role, largest first.
+    #[serde(default)]
+    pub hidden_by: Vec<HiddenBy>,
     /// Added time inside steps, per step.
     pub per_step_ns: i64,
     /// Median added time of one activity inside a step.
@@ -353,6 +377,96 @@ pub struct Similarity {
     pub signals: Vec<String>,
 }
 
+/// A role's time over the ranks of a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleSpread {
+    /// Which phase.
+    pub stage: Stage,
+    /// What the kernels do.
+    pub role: Role,
+    /// Added time of a step on the rank that has least.
+    pub min_ns: i64,
+    /// Median over ranks.
+    pub median_ns: i64,
+    /// On the rank that has most.
+    pub max_ns: i64,
+    /// That has least; the lowest of several.
+    pub min_rank: u32,
+    /// That has most; the lowest of several.
+    pub max_rank: u32,
+}
+
+/// A rank that computes longer than the others, who then wait for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Straggler {
+    /// Which phase.
+    pub stage: Stage,
+    /// Which rank.
+    pub rank: u32,
+    /// Added time of its computing kernels in a step.
+    pub compute_ns: i64,
+    /// Median of that over ranks.
+    pub median_ns: i64,
+    /// By how much it is more, in percent.
+    pub excess_pct: f64,
+    /// The roles that make the difference, largest first.
+    pub evidence: Vec<StragglerRole>,
+}
+
+/// One role of a straggler against the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StragglerRole {
+    /// What the kernels do.
+    pub role: Role,
+    /// Added time of a step.
+    pub ns: i64,
+    /// Median of that over ranks.
+    pub median_ns: i64,
+}
+
+/// A communication kernel over the ranks of a capture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Collective {
+    /// Which phase.
+    pub stage: Stage,
+    /// Kernel id.
+    pub kernel: String,
+    /// Whether each step has as many instances on every rank, so that they could be matched.
+    pub matched: bool,
+    /// Time of a step if no rank waited: for each instance the shortest one. `null` when not matched.
+    pub true_ns: Option<i64>,
+    /// What the ranks waited in a step beyond that, added over ranks. `null` when not matched.
+    pub waiting_ns: Option<i64>,
+    /// The ranks, in order.
+    pub ranks: Vec<CollectiveRank>,
+}
+
+/// One rank's part in a communication kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectiveRank {
+    /// Which rank.
+    pub rank: u32,
+    /// Instances inside steps.
+    pub instances: u64,
+    /// Added time of a step.
+    pub ns: i64,
+    /// The part of it that is waiting. `null` when not matched.
+    pub waiting_ns: Option<i64>,
+}
+
+/// What only all ranks of a capture together tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ranks {
+    /// The ranks that were compared.
+    pub ranks: Vec<u32>,
+    /// Time by stage and role, largest median first.
+    pub spread: Vec<RoleSpread>,
+    /// Ranks that compute longer than the others.
+    pub stragglers: Vec<Straggler>,
+    /// Communication kernels by stage, the longest first.
+    pub collectives: Vec<Collective>,
+}
+
 /// Everything that triage says of one rank of a capture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Triage {
@@ -382,6 +496,9 @@ pub struct Triage {
     pub stages: Vec<StageTriage>,
     /// Hints.
     pub similarity: Vec<Similarity>,
+    /// The ranks compared: on the rank that speaks for a capture of several, else `null`.
+    #[serde(default)]
+    pub ranks: Option<Ranks>,
 }
 
 impl Triage {

@@ -132,7 +132,7 @@ fn price_of(delta: &StageDelta, stage: Stage) -> Price {
     Price {
         stage,
         structural_ns: total.ns.round() as i64,
-        structural_pct: hundredth(total.pct),
+        structural_pct: thousandth(total.pct),
         same_rows_pct: hundredth(time::same_rows_pct(delta)),
         busy_pct: hundredth(if delta.busy_before_ns > 0.0 {
             busy * 100.0 / delta.busy_before_ns
@@ -140,6 +140,11 @@ fn price_of(delta: &StageDelta, stage: Stage) -> Price {
             0.0
         }),
     }
+}
+
+fn thousandth(value: f64) -> f64 {
+    let rounded = (value * 1e3).round() / 1e3;
+    if rounded == 0.0 { 0.0 } else { rounded }
 }
 
 fn hundredth(value: f64) -> f64 {

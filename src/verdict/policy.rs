@@ -13,6 +13,9 @@ use super::finding::{Finding, Level};
 pub struct Thresholds {
     /// Net price of structural changes, of the stage's busy time. Real repeats stay below 0.023 %.
     pub structure_pct: f64,
+    /// A price that is certain by its size, whatever the instances' spread: it is a hundred times the largest
+    /// between real repeats, and a row of unlike kernels has a spread that is no noise.
+    pub structure_certain_pct: f64,
     /// The same price in standard deviations of the instances.
     pub structure_sigmas: f64,
     /// Share from which a row may not vanish without a successor.
@@ -33,6 +36,7 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             structure_pct: 0.3,
+            structure_certain_pct: 2.3,
             structure_sigmas: 5.0,
             vanished_pct: 2.0,
             slower_pct: 25.0,

@@ -172,7 +172,7 @@ pub fn priced(
     let certain_pct = total.pct.abs() - total.rounding_pct;
     let code = if total.pct > 0.0
         && certain_pct >= thresholds.structure_pct
-        && total.sigmas >= thresholds.structure_sigmas
+        && (total.sigmas >= thresholds.structure_sigmas || certain_pct >= thresholds.structure_certain_pct)
     {
         Code::StructureCostlier
     } else if total.pct < 0.0 && certain_pct >= thresholds.structure_pct {

@@ -69,7 +69,34 @@ fn a_bomb_ends_early() {
     let file = scratch.file("bomb.json.gz", gzip(&vec![b' '; 80 << 20]));
     let run = run(&["triage", arg(&file)]);
     assert_eq!(run.code, 3);
-    assert!(run.stderr.contains("inflates to more than"), "{}", run.stderr);
+    assert!(run.stderr.contains("inflates to more than 120 times its size"), "{}", run.stderr);
+    assert!(run.stderr.contains("help: if the file is genuine, decompress it"), "{}", run.stderr);
+}
+
+#[test]
+fn the_largest_limit_is_no_limit() {
+    let scratch = Scratch::new("limit");
+    let file = scratch.file("t.json.gz", gzip(&good_json()));
+    let run = run(&["triage", arg(&file), "--max-inflated", "18446744073709551615"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn an_empty_folder_is_the_same_everywhere() {
+    let scratch = Scratch::new("empty-folder");
+    std::fs::create_dir(scratch.path("t")).unwrap();
+    scratch.capture("good", &one_step());
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["baseline", "record", "good", "-o", "b.yaml"]).code, 0);
+    let said = "no trace in t: the directory is empty";
+    for args in [&["triage", "t"][..], &["baseline", "record", "t"]] {
+        let run = run_in(&here, args);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    let run = run_in(&here, &["check", "--baseline", "b.yaml", "t"]);
+    assert_eq!(run.code, 3, "{}", run.stdout);
+    assert!(run.stdout.contains(said) && run.stdout.contains("capture-empty"), "{}", run.stdout);
 }
 
 #[test]
@@ -134,4 +161,34 @@ fn hostile_kernel_names_stay_inert_in_every_report() {
     assert!(comment.trim_end().ends_with("<!-- profgate:comment -->"));
     let junit = std::fs::read_to_string(scratch.path("profgate-report/junit.xml")).unwrap();
     assert!(!junit.contains('\u{1b}') && !junit.contains('\u{0}') && !junit.contains("<img"), "{junit}");
+}
+
+#[test]
+fn an_output_that_is_no_file_is_written_into_and_not_replaced() {
+    let scratch = Scratch::new("output");
+    scratch.capture("t", &one_step());
+    scratch.file("real.yaml", "old");
+    let here = scratch.path("");
+    std::os::unix::fs::symlink("real.yaml", here.join("link.yaml")).unwrap();
+    assert_eq!(run_in(&here, &["baseline", "record", "t", "-o", "link.yaml"]).code, 0);
+    assert!(std::fs::symlink_metadata(here.join("link.yaml")).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(here.join("real.yaml")).unwrap().starts_with('#'));
+    let pipe = run_in(&here, &["baseline", "record", "t", "-o", "/dev/stdout"]);
+    assert_eq!(pipe.code, 0, "{}", pipe.stderr);
+    assert!(pipe.stdout.contains("schema: 1"));
+}
+
+#[test]
+fn an_earlier_verdict_does_not_survive_a_broken_configuration() {
+    let scratch = Scratch::new("stale");
+    scratch.capture("t", &one_step());
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["baseline", "record", "t", "-o", "b.yaml"]).code, 0);
+    assert_eq!(run_in(&here, &["check", "--baseline", "b.yaml", "t"]).code, 0);
+    assert!(here.join("profgate-report/report.json").exists());
+    scratch.file("profgate.yaml", "scenaros: {}\n");
+    assert_eq!(run_in(&here, &["check"]).code, 2);
+    assert!(!here.join("profgate-report/report.json").exists());
+    let endless = run_in(&here, &["check", "--baseline", "/dev/zero", "t"]);
+    assert_eq!(endless.code, 2, "{}", endless.stderr);
 }

@@ -13,11 +13,17 @@
 mod architecture;
 mod attribution;
 mod bad_input;
+mod captures;
 mod corpus;
 mod determinism;
 mod docs;
 mod exit_codes;
 mod gate;
+mod laws;
+mod live_cpu;
 mod paths;
+mod quirks;
+mod ranks;
+mod structure;
 mod support;
 mod verdicts;

@@ -160,3 +160,21 @@ fn the_same_capture_is_silent_for_every_trace() {
         assert_eq!(checked, 16);
     }
 }
+
+#[test]
+fn a_price_of_several_percent_is_certain_whatever_the_spread_of_its_rows() {
+    let Some(folder) = corpus("torchao-ep-moe-b200-pair") else { return };
+    let [before, after] = ["syncless_ep_moe_fwd.json", "ref_ep_moe_fwd.json"].map(|name| folder.join(name));
+    let worse = judge("torchao-back", &before, &after);
+    assert_eq!(worse.code, 1, "{}", worse.stdout);
+    assert_eq!(judge("torchao", &after, &before).code, 0);
+}
+
+#[test]
+fn moving_communication_under_compute_fails_in_neither_direction() {
+    let Some(folder) = corpus("modded-nanogpt-h100-adam-hook-pair") else { return };
+    let [current, hook] = ["current", "hook"]
+        .map(|name| folder.join(format!("modded-nanogpt-{name}-gpu-rank-00-chrome-trace.json.gz")));
+    assert_eq!(judge("nanogpt", &current, &hook).code, 0);
+    assert_eq!(judge("nanogpt-back", &hook, &current).code, 0);
+}

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{MdCell, MdCode};
 use crate::common::text::count;
+use crate::report::ranks::{self, StageRanks};
 use crate::report::unit::{TimeUnit, percent};
 use crate::report::{markdown, select, words};
 use crate::triage::{StageTriage, Triage};
@@ -30,6 +31,12 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
                 MdCell::new(&hint.level),
                 MdCell::new(&hint.signals.join("; "))
             );
+        }
+    }
+    if let Some(compared) = &triage.ranks {
+        let _ = writeln!(out, "\n## {}\n\n{}", ranks::RANKS, ranks::intro(compared));
+        for stage in ranks::stages(compared, min_share) {
+            let _ = write!(out, "{}", of_ranks(&stage));
         }
     }
     if !triage.health.is_empty() {
@@ -114,6 +121,37 @@ fn paths(stage: &StageTriage, min_share: f64) -> String {
     out
 }
 
+fn of_ranks(stage: &StageRanks) -> String {
+    let unit = stage.unit.symbol();
+    let mut out = format!("\n### {}\n", stage.stage.as_str());
+    if !stage.collectives.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n| Collective | Cost {unit}/step | Least waiting {unit} | Rank | Most waiting {unit} | Rank |\n\
+             |:--|--:|--:|--:|--:|--:|"
+        );
+        for row in &stage.collectives {
+            let name = MdCode::new(&row.kernel);
+            let note = row.note.as_ref().map_or_else(String::new, |note| format!(", {}", MdCell::new(note)));
+            let _ = writeln!(out, "| {name}{note} | {} |", row.cells.join(" | "));
+        }
+    }
+    if !stage.roles.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n| Role | Least {unit}/step | Median {unit} | Most {unit} | Least on rank | Most on rank |\n\
+             |:--|--:|--:|--:|--:|--:|"
+        );
+        for row in &stage.roles {
+            let _ = writeln!(out, "| {} |", row.join(" | "));
+        }
+    }
+    for sentence in &stage.sentences {
+        let _ = writeln!(out, "\n{}", sentence);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +161,14 @@ mod tests {
     #[test]
     fn the_three_tables_come_in_order() {
         insta::assert_snapshot!("triage", triage(&fixture::triage(), 1.0));
+    }
+
+    #[test]
+    fn several_ranks_are_compared_below_the_tables() {
+        let mut two = fixture::triage();
+        two.ranks = Some(ranks::example());
+        let text = triage(&two, 1.0);
+        insta::assert_snapshot!("ranks", text.split_once("## Ranks\n").unwrap().1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::page::{Page, Table, Tone};
 use crate::common::text::{count, launches};
+use crate::report::ranks::{self, StageRanks};
 use crate::report::select;
 use crate::report::unit::{TimeUnit, percent};
 use crate::report::words::{self, Spelling};
@@ -31,6 +32,14 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
                 hint.signals.join("; ")
             );
             page.item(Tone::Plain, "  ", 4, &text);
+        }
+    }
+    if let Some(compared) = &triage.ranks {
+        page.blank();
+        page.heading(ranks::RANKS);
+        page.paragraph(&ranks::intro(compared));
+        for stage in ranks::stages(compared, min_share) {
+            of_ranks(&mut page, &stage);
         }
     }
     for entry in &triage.health {
@@ -188,6 +197,43 @@ fn paths(page: &mut Page, stage: &StageTriage, min_share: f64) {
     }
 }
 
+fn of_ranks(page: &mut Page, stage: &StageRanks) {
+    let unit = stage.unit.symbol();
+    page.blank();
+    page.heading(&format!("{}:", stage.stage.as_str()));
+    if !stage.collectives.is_empty() {
+        let mut table = Table::default()
+            .words("collective", 0)
+            .numbers(&format!("cost {unit}/step"), 0)
+            .numbers(&format!("least waiting {unit}"), 1)
+            .numbers("rank", 2)
+            .numbers(&format!("most waiting {unit}"), 0)
+            .numbers("rank", 0);
+        for row in &stage.collectives {
+            let mut cells = vec![row.kernel.clone()];
+            cells.extend(row.cells.iter().cloned());
+            table.push(cells, row.note.iter().cloned().collect());
+        }
+        page.table(&table);
+    }
+    if !stage.roles.is_empty() {
+        let mut table = Table::default()
+            .words("role", 0)
+            .numbers(&format!("least {unit}/step"), 0)
+            .numbers(&format!("median {unit}"), 1)
+            .numbers(&format!("most {unit}"), 0)
+            .numbers("least on rank", 2)
+            .numbers("most on rank", 0);
+        for row in &stage.roles {
+            table.push(row.to_vec(), Vec::new());
+        }
+        page.table(&table);
+    }
+    for sentence in &stage.sentences {
+        page.paragraph(sentence);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +243,18 @@ mod tests {
     #[test]
     fn the_three_tables_come_in_order() {
         insta::assert_snapshot!("triage", triage(&fixture::triage(), 1.0, 110, false));
+    }
+
+    #[test]
+    fn several_ranks_are_compared_below_the_tables() {
+        let mut two = fixture::triage();
+        assert!(!triage(&two, 1.0, 110, false).contains("Ranks"));
+        two.ranks = Some(ranks::example());
+        let text = triage(&two, 1.0, 110, false);
+        insta::assert_snapshot!("ranks", text.split_once("Ranks\n").unwrap().1);
+        for line in triage(&two, 1.0, 50, false).lines() {
+            assert!(line.chars().count() <= 50, "{line}");
+        }
     }
 
     #[test]

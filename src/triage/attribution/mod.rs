@@ -62,7 +62,7 @@ impl<'a> Mapping<'a> {
                 }
             }
             for (code, count, detail) in input.trace.health.iter() {
-                if code.forbids_judgement() {
+                if matches!(code, HealthCode::CutOff | HealthCode::Damaged) {
                     let note =
                         format!("the mapping file {}: {}, {count} ({detail})", input.path, code.as_str());
                     mapping.notes.push(note);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::origin::{Origin, Origins, is_replay};
-use crate::trace::{ActivityKind, Launch, Trace};
+use crate::trace::{ActivityKind, Launch, Span, ThreadId, Trace, captures_by_thread};
 
 /// What a recorded launch would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +72,22 @@ pub fn recordings(trace: &Trace, origins: &Origins, path: &str) -> Vec<Recording
         origin: (*origin).clone(),
     };
     let of = |launches: Vec<Recorded>| Recording { path: path.to_owned(), launches };
-    let mut found: Vec<Recording> = if trace.graph_captures.is_empty() {
+    let captures = captures_by_thread(trace);
+    let mut captures: Vec<(Span, ThreadId)> = captures
+        .into_iter()
+        .flat_map(|(thread, spans)| spans.into_iter().map(move |span| (span, thread)))
+        .collect();
+    captures.sort_unstable_by_key(|(span, thread)| (span.start, *thread));
+    let mut found: Vec<Recording> = if captures.is_empty() {
         vec![of(launches.iter().map(recorded).collect())]
     } else {
-        let inside = |capture: &crate::trace::GraphCapture| {
-            let own = launches.iter().filter(|(launch, ..)| {
-                launch.thread == capture.thread && capture.span.contains(launch.span.start)
-            });
+        let inside = |(span, thread): (Span, ThreadId)| {
+            let own = launches
+                .iter()
+                .filter(|(launch, ..)| launch.thread == thread && span.contains(launch.span.start));
             of(own.map(recorded).collect())
         };
-        trace.graph_captures.iter().map(inside).collect()
+        captures.into_iter().map(inside).collect()
     };
     found.retain(|recording| !recording.launches.is_empty());
     found

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::triage::{StageTriage, Triage, triage};
+use crate::triage::build::triage_of_rank;
+use crate::triage::{StageTriage, Triage};
 
 /// Writes a trace, one row at a time.
 #[derive(Default)]
@@ -63,7 +64,7 @@ fn explained_in(formal: &Rows, stage: Option<Stage>, mapping: &[&Rows], of_mappi
     let traces: Vec<Trace> = mapping.iter().map(|rows| rows.read()).collect();
     let maps: Vec<Input<'_>> = traces.iter().map(|trace| input(trace, "map.json", of_mapping)).collect();
     let classifier = Classifier::builtin().unwrap();
-    triage(&[input(&formal, "formal.json", stage)], &maps, &classifier, None).unwrap()
+    triage_of_rank(&[input(&formal, "formal.json", stage)], &maps, &classifier, None).unwrap().0
 }
 
 /// `kernel: ~path:line function share; …`

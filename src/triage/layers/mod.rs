@@ -28,6 +28,7 @@ const LARGEST_TO_SMALLEST: usize = 4;
 /// The layers of one step, cut and grouped.
 struct Found<'t> {
     ids: slots::KernelIds<'t>,
+    stream: StreamId,
     main: Vec<Slot>,
     layers: Vec<cut::Layer>,
     grouped: bodies::Bodies,
@@ -53,7 +54,7 @@ fn of_step<'t>(trace: &Trace, timeline: &'t Timeline, step: usize) -> Option<Fou
     if sizes().max().unwrap_or(0) > sizes().min().unwrap_or(0) * LARGEST_TO_SMALLEST {
         return None;
     }
-    Some(Found { ids, main, layers, grouped })
+    Some(Found { ids, stream, main, layers, grouped })
 }
 
 /// The instants at which the layers of a step begin, and the one at which the work after them does.
@@ -70,24 +71,32 @@ pub fn boundaries(trace: &Trace, timeline: &Timeline, step: usize) -> Option<Vec
 /// `None` when there is no attention, a single layer, or no repetition.
 pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
     let step = typical_step(timeline, stage)?;
-    let Found { ids, main, layers, grouped } = of_step(trace, timeline, step)?;
+    let Found { ids, stream, main, layers, grouped } = of_step(trace, timeline, step)?;
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);
     let pattern = bodies::pattern(&grouped.of_layer);
+    let streams = |body: &bodies::Body| {
+        let mut streams: Vec<(bool, BodyStream)> = body
+            .signature
+            .iter()
+            .map(|(of, kernels)| {
+                let kernels = kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned());
+                (*of != stream, BodyStream { stream: stream_text(trace, *of), kernels: kernels.collect() })
+            })
+            .collect();
+        // The main stream, then the others by number: the order in which the file names them decides nothing.
+        streams.sort_by(|(a_side, a), (b_side, b)| {
+            (a_side, a.stream.len(), &a.stream).cmp(&(b_side, b.stream.len(), &b.stream))
+        });
+        streams.into_iter().map(|(_, stream)| stream).collect()
+    };
     let to_body = |(number, body): (usize, &bodies::Body)| LayerBody {
         id: bodies::pattern(&[number]),
         repeats: body.repeats as u64,
         pattern: pattern.clone(),
         variants: body.variants.iter().map(|layer| *layer as u64).collect(),
-        streams: body
-            .signature
-            .iter()
-            .map(|(stream, kernels)| BodyStream {
-                stream: stream_text(trace, *stream),
-                kernels: kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned()).collect(),
-            })
-            .collect(),
+        streams: streams(body),
     };
     Some(Layers {
         count: layers.len() as u64,

@@ -1,0 +1,255 @@
+//! What else happened while the profiler looked, beside a warm server's steps.
+//!
+//! Input: a trace and the step of each activity. Output: health codes. All of it is evidence about the
+//! capture and none of it enters a table: a graph that was captured, code that was loaded, variants of a
+//! kernel that were tried out, time in which the GPU did nothing, steps that CPU and GPU tell differently.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::stage::Label;
+use crate::trace::{CorrelationId, Health, HealthCode, Ns, SetupKind, Span, Trace};
+
+/// GPU idle for longer is no part of serving. No serving trace of the corpus is idle for 50 ms at a stretch but
+/// two, from which a step was cut out: 463 and 493 ms remain there.
+const LONG_IDLE: Ns = Ns(100_000_000);
+
+/// Counts what a window of nothing but steps would not hold.
+pub fn inspect(trace: &Trace, step_of: &[Option<usize>], health: &mut Health) {
+    setups(trace, health);
+    autotuning(trace, health);
+    idle(trace, step_of, health);
+    drawings(trace, health);
+}
+
+fn setups(trace: &Trace, health: &mut Health) {
+    for call in &trace.setups {
+        let code = match call.kind {
+            SetupKind::CaptureBegin | SetupKind::GraphInstantiate => HealthCode::GraphCaptureInWindow,
+            SetupKind::CodeLoad => HealthCode::JitInWindow,
+            // Its begin counts.
+            SetupKind::CaptureEnd => continue,
+        };
+        health.count(code, || trace.names.get(call.name).to_owned());
+    }
+    for annotation in trace.annotations.iter().filter(|annotation| !annotation.on_gpu) {
+        let name = trace.names.get(annotation.name);
+        if name.starts_with("entire_frame_compile") {
+            health.count(HealthCode::JitInWindow, || name.to_owned());
+        }
+    }
+}
+
+/// Python functions that run a kernel again and again to time it: Triton's and Inductor's.
+fn is_benchmark(name: &str) -> bool {
+    name.contains("do_bench")
+        || name.contains("benchmark_all_configs")
+        || (name.contains("autotuner.py") && name.contains("_bench"))
+}
+
+fn autotuning(trace: &Trace, health: &mut Health) {
+    let frames = trace.python_frames.iter().map(|frame| (frame.name, frame.span));
+    let ranges = trace.annotations.iter().map(|annotation| (annotation.name, annotation.span));
+    let spans: Vec<Span> = frames
+        .chain(ranges)
+        .filter(|(name, _)| is_benchmark(trace.names.get(*name)))
+        .map(|(_, span)| span)
+        .collect();
+    let spans = united(spans);
+    if spans.is_empty() {
+        return;
+    }
+    let queued = queued(trace);
+    for launch in trace.launches.iter().filter(|launch| queued.contains(&launch.correlation)) {
+        let at = launch.span.start;
+        let before = spans.partition_point(|span| span.start <= at);
+        if before.checked_sub(1).and_then(|index| spans.get(index)).is_some_and(|span| span.contains(at)) {
+            health.count(HealthCode::AutotuneInWindow, || {
+                format!("{} while a kernel's variants were timed", trace.names.get(launch.name))
+            });
+        }
+    }
+}
+
+/// Sorted, and joined where they touch.
+fn united(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    let mut joined: Vec<Span> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
+fn queued(trace: &Trace) -> BTreeSet<CorrelationId> {
+    trace.activities.iter().filter_map(|activity| activity.correlation).collect()
+}
+
+fn idle(trace: &Trace, step_of: &[Option<usize>], health: &mut Health) {
+    let mut work: Vec<(Span, Option<usize>)> =
+        trace.activities.iter().zip(step_of).map(|(activity, step)| (activity.span, *step)).collect();
+    work.sort_unstable();
+    let mut busy: Option<(Ns, Option<usize>)> = None;
+    for (span, step) in work {
+        if let Some((end, step_before)) = busy
+            && span.start - end > LONG_IDLE
+        {
+            let is_inside = step.is_some() && step == step_before;
+            let place = if is_inside { "inside a step" } else { "between steps" };
+            let idle = (span.start - end).as_ms();
+            health.count(HealthCode::IdleGap, || format!("the GPU is idle for {idle:.0} ms {place}"));
+        }
+        if busy.is_none_or(|(end, _)| span.end > end) {
+            busy = Some((span.end, step));
+        }
+    }
+}
+
+/// Compares the steps on the CPU that queued work with those that the profiler drew on the GPU.
+///
+/// A drawing repeats for each stream, so only too few of them say something. Some platforms draw none.
+fn drawings(trace: &Trace, health: &mut Health) {
+    let mut starts: Vec<Ns> = Vec::new();
+    let queued = queued(trace);
+    starts.extend(
+        trace
+            .launches
+            .iter()
+            .filter(|launch| queued.contains(&launch.correlation))
+            .map(|launch| launch.span.start),
+    );
+    starts.sort_unstable();
+    let has_work = |span: Span| {
+        let first = starts.partition_point(|start| *start < span.start);
+        starts.get(first).is_some_and(|start| span.contains(*start))
+    };
+    let mut texts: BTreeMap<&str, (u64, u64, bool)> = BTreeMap::new();
+    let mut has_drawing = false;
+    for annotation in &trace.annotations {
+        let text = trace.names.get(annotation.name);
+        if Label::parse(text).is_none() {
+            continue;
+        }
+        let (on_cpu, on_gpu, is_on_cpu) = texts.entry(text).or_default();
+        if annotation.on_gpu {
+            *on_gpu += 1;
+            has_drawing = true;
+        } else {
+            *is_on_cpu = true;
+            *on_cpu += u64::from(has_work(annotation.span));
+        }
+    }
+    if !has_drawing {
+        return;
+    }
+    for (text, (on_cpu, on_gpu, is_on_cpu)) in texts {
+        for _ in on_gpu..on_cpu {
+            health.count(HealthCode::AnnotationDisagrees, || format!("{text} was not drawn on the GPU"));
+        }
+        if !is_on_cpu {
+            health.count(HealthCode::AnnotationDisagrees, || format!("{text} is drawn on the GPU alone"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cat: &str, name: &str, (ts, dur): (u64, u64), more: &str) -> String {
+        format!(r#"{{"ph":"X","cat":"{cat}","name":"{name}","ts":{ts},"dur":{dur},"pid":1,"tid":2{more}}}"#)
+    }
+
+    fn pair(correlation: u64, launched: u64, ran: u64) -> String {
+        let args = format!(r#","args":{{"stream":7,"device":0,"correlation":{correlation}}}"#);
+        [row("cuda_runtime", "cudaLaunchKernel", (launched, 1), &args), row("kernel", "k", (ran, 5), &args)]
+            .join(",")
+    }
+
+    fn health(events: &[String]) -> Health {
+        let trace = crate::trace::read(format!("[{}]", events.join(",")).as_bytes()).unwrap();
+        let mut health = Health::default();
+        let steps = vec![Some(0); trace.activities.len()];
+        inspect(&trace, &steps, &mut health);
+        health
+    }
+
+    fn step(cat: &str, name: &str, at: (u64, u64)) -> String {
+        row(cat, name, at, "")
+    }
+
+    #[test]
+    fn a_warm_servers_window_holds_nothing_of_this() {
+        let events = [
+            step("user_annotation", "step[DECODE bs=1]", (0, 100)),
+            step("gpu_user_annotation", "step[DECODE bs=1]", (50, 100)),
+            step("gpu_user_annotation", "step[DECODE bs=1]", (51, 100)),
+            pair(1, 10, 60),
+            pair(2, 20, 100_060),
+            row("cuda_runtime", "cudaStreamGetCaptureInfo_v2", (1, 1), r#","args":{"correlation":9}"#),
+        ];
+        assert_eq!(health(&events).iter().count(), 0);
+    }
+
+    #[test]
+    fn idle_beyond_a_tenth_of_a_second_is_told_with_its_length() {
+        let health = health(&[pair(1, 10, 60), pair(2, 20, 463_065), pair(3, 30, 463_070)]);
+        let (code, count, detail) = health.iter().next().unwrap();
+        assert_eq!((code, count), (HealthCode::IdleGap, 1));
+        assert_eq!(detail, "the GPU is idle for 463 ms inside a step");
+    }
+
+    #[test]
+    fn preparing_calls_inside_the_window_are_counted() {
+        let call = |name: &str| row("cuda_driver", name, (1, 1), r#","args":{"correlation":9}"#);
+        let health = health(&[
+            call("cuModuleLoadData"),
+            call("cuLibraryLoadData"),
+            call("hipModuleLoadDataEx"),
+            call("hipModuleLaunchKernel"),
+            step("user_annotation", "entire_frame_compile_data: fn_name=f", (1, 5)),
+            call("cudaStreamBeginCapture"),
+            call("cudaStreamEndCapture"),
+            call("hipGraphInstantiateWithFlags"),
+        ]);
+        assert_eq!(health.get(HealthCode::JitInWindow), 4);
+        assert_eq!(health.get(HealthCode::GraphCaptureInWindow), 2);
+    }
+
+    #[test]
+    fn launches_that_only_time_a_kernel_are_told_from_those_that_serve() {
+        for (cat, name) in [
+            ("python_function", "triton/testing.py(96): do_bench"),
+            ("python_function", "triton/runtime/autotuner.py(130): _bench"),
+            ("user_annotation", "CachingAutotuner.benchmark_all_configs"),
+        ] {
+            let events = [
+                step(cat, name, (100, 50)),
+                pair(1, 10, 60),
+                pair(2, 110, 200),
+                pair(3, 120, 210),
+                pair(4, 400, 500),
+            ];
+            assert_eq!(health(&events).get(HealthCode::AutotuneInWindow), 2, "{name}");
+        }
+        let other =
+            [step("python_function", "benchmark/serving.py(3): _bench", (100, 50)), pair(2, 110, 200)];
+        assert_eq!(health(&other).get(HealthCode::AutotuneInWindow), 0);
+    }
+
+    #[test]
+    fn steps_that_one_side_does_not_show_are_counted() {
+        let on_cpu = |n: u64| step("user_annotation", "step[DECODE bs=1]", (n * 100, 50));
+        let work = |n: u64| pair(n, n * 100 + 10, n * 100 + 20);
+        let drawn = step("gpu_user_annotation", "step[DECODE bs=1]", (110, 20));
+        let one_short = [on_cpu(1), on_cpu(2), work(1), work(2), drawn.clone()];
+        assert_eq!(health(&one_short).get(HealthCode::AnnotationDisagrees), 1);
+        let one_empty = [on_cpu(1), on_cpu(2), work(1), drawn.clone()];
+        assert_eq!(health(&one_empty).get(HealthCode::AnnotationDisagrees), 0, "nothing was there to draw");
+        let undrawn = [on_cpu(1), work(1)];
+        assert_eq!(health(&undrawn).get(HealthCode::AnnotationDisagrees), 0, "some platforms draw none");
+        assert_eq!(health(&[work(1), drawn]).get(HealthCode::AnnotationDisagrees), 1);
+    }
+}
