@@ -47,7 +47,7 @@ impl Part {
             }
             Self::FrontEnd => Some(FRONT_END.to_owned()),
             Self::GraphCapture { captured, kernels } => Some(format!(
-                "it is the trace of a graph's capture ({captured} launches went into the graph, {kernels} kernels ran); name it with --mapping"
+                "it is the trace of a graph's capture ({captured} launches went into the graph, {kernels} kernels ran); it tells where kernels come from, not what ran"
             )),
         }
     }

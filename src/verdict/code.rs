@@ -25,7 +25,7 @@ pub enum Code {
     CaptureUnreadable,
     /// The capture holds no kernel.
     CaptureEmpty,
-    /// A file is cut off or damaged.
+    /// A file is cut off, damaged, or no recording of what ran.
     CaptureDamaged,
     /// Fewer ranks than the baseline has.
     RankMissing,
@@ -111,7 +111,7 @@ impl Code {
             Self::CaptureFailed => "the capture could not be made or read",
             Self::CaptureUnreadable => "a file of the capture is no trace",
             Self::CaptureEmpty => "the capture holds no GPU kernel",
-            Self::CaptureDamaged => "a file of the capture is cut off or damaged",
+            Self::CaptureDamaged => "a file of the capture is cut off, damaged, or no recording of what ran",
             Self::RankMissing => "the capture has fewer ranks than the baseline",
             Self::StageMissing => "a stage of the baseline is not in the capture",
             Self::NotComparable => "the capture is of another machine, model or engine than the baseline",

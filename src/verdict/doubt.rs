@@ -11,16 +11,10 @@ pub fn about_capture(ranks: &[Triage]) -> Vec<Finding> {
     for triage in ranks {
         let files = || triage.traces.iter().map(|entry| entry.path.as_str()).collect::<Vec<_>>().join(", ");
         for entry in triage.health.iter().filter(|entry| crate::trace::forbids_judgement(&entry.code)) {
-            let message = format!(
-                "{} ({} ×{}: {})",
-                Code::CaptureDamaged.description(),
-                entry.code,
-                entry.count,
-                entry.detail
-            );
+            let message = format!("{} ({} ×{})", entry.detail, entry.code, entry.count);
             findings.push(
                 Finding::new(Code::CaptureDamaged, files(), message)
-                    .with_help("profile again; a file that is still being written ends like this"),
+                    .with_help("profile again, and wait until the server has written the whole file"),
             );
         }
         if triage.kernels() == 0 {

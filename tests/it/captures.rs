@@ -244,7 +244,7 @@ fn the_trace_of_a_graphs_capture_is_for_mapping_and_measures_nothing() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(read(&run), [("t/decode-rank0.json".to_owned(), 0)]);
     assert!(
-        run.stderr.contains("left out t/capture_traces/bs_32_rank0.json: it is the trace of a graph's capture (10 launches went into the graph, 0 kernels ran); name it with --mapping"),
+        run.stderr.contains("left out t/capture_traces/bs_32_rank0.json: it is the trace of a graph's capture (10 launches went into the graph, 0 kernels ran); it tells where kernels come from, not what ran"),
         "{}",
         run.stderr
     );

@@ -37,8 +37,9 @@ fn the_oracle_agrees_on_every_trace_with_kernels() {
         let run = run(&["triage", arg(&trace), "--format", "json", "-o", arg(&report)]);
         match run.code {
             0 => {}
-            // Nothing was measured: there is nothing to agree about.
-            3 => continue,
+            // Nothing was measured: there is nothing to agree about. What is only no recording of what ran was.
+            3 if !run.stderr.contains("mapping-capture") => continue,
+            3 => {}
             code => {
                 wrong.push(format!("{}: exit {code}\n{}", trace.display(), run.stderr));
                 continue;
@@ -52,7 +53,7 @@ fn the_oracle_agrees_on_every_trace_with_kernels() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(agreed >= 50, "only {agreed} traces were compared");
+    assert!(agreed >= 57, "only {agreed} traces were compared");
 }
 
 #[test]

@@ -10,7 +10,9 @@ use crate::support::{arg, corpus, run};
 
 fn triage(trace: &Path) -> Value {
     let run = run(&["triage", arg(trace), "--format", "json"]);
-    assert_eq!(run.code, 0, "{}\n{}", trace.display(), run.stderr);
+    // The trace of a graph's capture cannot be judged, and is tabled all the same.
+    let is_recording = run.code == 3 && run.stderr.contains("mapping-capture");
+    assert!(run.code == 0 || is_recording, "{}\n{}", trace.display(), run.stderr);
     serde_json::from_str(&run.stdout).unwrap()
 }
 
