@@ -164,14 +164,18 @@ Examples:
   profgate triage traces/ --rank 3 --min-share 0.5
   profgate triage 'traces/*-DECODE*.gz' --rank all
   profgate triage traces/ --format json > triage.json
+  profgate triage traces/ --mapping traces-without-graphs/
   zcat trace.json.gz | profgate triage -")]
 pub struct TriageArgs {
     /// Trace file, directory of one capture, quoted pattern, or `-` for standard input
     #[arg(required_unless_present = "input", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// The same as INPUT
-    #[arg(long = "input", value_name = "PATH", conflicts_with = "inputs")]
+    #[arg(long = "input", visible_alias = "formal-input", value_name = "PATH", conflicts_with = "inputs")]
     pub input: Vec<PathBuf>,
+    /// Capture that names the source lines of graph replays: a run without graphs, or the graph's recording
+    #[arg(long, visible_alias = "mapping-input", value_name = "PATH")]
+    pub mapping: Vec<PathBuf>,
     /// The rank to speak for, or `all` for each in turn [default: 0, or the lowest there is]
     #[arg(long, value_name = "N|all", value_parser = rank)]
     pub rank: Option<RankArg>,

@@ -20,7 +20,8 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
         Some(RankArg::One(rank)) => Some(rank),
         Some(RankArg::All) | None => None,
     };
-    let capture = run::load(inputs, &classifier, &context.load_options(rank, &progress))?;
+    let capture =
+        run::load_mapped(inputs, &args.mapping, &classifier, &context.load_options(rank, &progress))?;
     for note in &capture.notes {
         context.note(note);
     }

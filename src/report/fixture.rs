@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "the names say it, and no one else sees them")]
 
 use crate::triage::{
-    Flags, FoundBy, HealthEntry, KernelRow, Mode, OverlapRow, PathRow, PathState, Role, SCHEMA, Stage,
+    Flags, FoundBy, HealthEntry, KernelRow, Mode, OverlapRow, PathRow, PathState, Role, SCHEMA, Site, Stage,
     StageEvidence, StageTriage, StepTotals, Tool, TraceEntry, Triage,
 };
 use crate::verdict::{
@@ -72,6 +72,7 @@ pub fn stage(stage: Stage, kernels: Vec<KernelRow>) -> StageTriage {
         overlaps: Vec::new(),
         paths: Vec::new(),
         layers: None,
+        attribution: crate::triage::Attribution::default(),
     }
 }
 
@@ -87,6 +88,27 @@ pub fn triage() -> Triage {
             kernel("memcpy-dtod", 1, 10, 0.25),
         ],
     );
+    let site = |path: &str, line, function: &str, share_pct, exact| Site {
+        path: path.to_owned(),
+        line: Some(line),
+        function: Some(function.to_owned()),
+        share_pct,
+        exact,
+    };
+    let model = "python/sglang/srt/models/qwen3_moe.py";
+    for (row, (sites, op)) in decode.kernels.iter_mut().zip([
+        (
+            vec![site(model, 518, "forward", 61.5, true), site(model, 231, "forward_normal", 38.5, true)],
+            "aten::mm",
+        ),
+        (vec![site(model, 518, "forward", 100.0, false)], "flashinfer::decode"),
+    ]) {
+        row.sites = sites;
+        row.cpu_ops = vec![op.to_owned()];
+    }
+    decode.attribution.exact_pct = 50.5;
+    decode.attribution.inexact_pct = 30.0;
+    decode.attribution.replayed_pct = 19.5;
     decode.overlaps.push(OverlapRow {
         kernel: "rmsnorm".to_owned(),
         verdict: "headroom".to_owned(),
@@ -381,8 +403,20 @@ pub fn hostile_triage(name: &str) -> Triage {
         name.clone_into(&mut entry.detail);
     }
     for stage in &mut triage.stages {
+        stage.attribution.notes = vec![name.to_owned()];
         for row in &mut stage.kernels {
             name.clone_into(&mut row.kernel);
+            row.sites = vec![
+                Site {
+                    path: name.to_owned(),
+                    line: Some(1),
+                    function: Some(name.to_owned()),
+                    share_pct: 60.0,
+                    exact: false,
+                };
+                3
+            ];
+            row.cpu_ops = vec![name.to_owned(); 3];
         }
         for row in &mut stage.overlaps {
             name.clone_into(&mut row.kernel);

@@ -1,9 +1,10 @@
 //! The words around a capture's tables, the same in text and in Markdown.
 
-use super::unit::time;
+use super::unit::{percent, time};
 use crate::common::text::{count, digits3, launches};
 use crate::triage::{
-    FoundBy, HealthEntry, Mode, OverlapRow, PathRow, StageEvidence, StageTriage, TraceEntry, Triage,
+    FoundBy, HealthEntry, KernelRow, Mode, OverlapRow, PathRow, Site, StageEvidence, StageTriage, TraceEntry,
+    Triage,
 };
 
 /// Title of the first table.
@@ -65,6 +66,92 @@ fn steps(stage: &StageTriage) -> String {
         launches(totals.activities_per_step),
         time(totals.busy_per_step_ns),
     )
+}
+
+/// Title of the column of places.
+pub const LOCATION: &str = "Python location";
+/// What stands there when no place is known.
+const UNRESOLVED: &str = "unresolved";
+/// Places shown of a row.
+const PLACES: usize = 2;
+
+/// How places and operators are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// File names alone.
+    Short,
+    /// Whole paths.
+    Whole,
+    /// Whole paths, set as code.
+    Code,
+}
+
+/// Where a row comes from: its largest places, each with its part of the row when there are several.
+pub fn location(row: &KernelRow, spelling: Spelling) -> String {
+    let rest: f64 = row.sites.iter().skip(PLACES).map(|site| site.share_pct).sum();
+    let is_alone = matches!(row.sites.as_slice(), [site] if site.share_pct >= 99.95);
+    let mut parts: Vec<String> = row
+        .sites
+        .iter()
+        .take(PLACES)
+        .map(|site| {
+            if is_alone {
+                place(site, spelling)
+            } else {
+                format!("{} ({})", place(site, spelling), percent(site.share_pct))
+            }
+        })
+        .collect();
+    if rest > 0.0 {
+        parts.push(format!("{} more ({})", row.sites.len() - PLACES, percent(rest)));
+    }
+    if parts.is_empty() { UNRESOLVED.to_owned() } else { parts.join(", ") }
+}
+
+fn place(site: &Site, spelling: Spelling) -> String {
+    let path = match spelling {
+        Spelling::Short => site.path.rsplit('/').next().unwrap_or(&site.path),
+        Spelling::Whole | Spelling::Code => &site.path,
+    };
+    let line = site.line.map_or(String::new(), |line| format!(":{line}"));
+    let function = site.function.as_ref().map_or(String::new(), |function| format!(" {function}"));
+    let mark = if site.exact { "" } else { "~" };
+    format!("{mark}{}", set(&format!("{path}{line}{function}"), spelling))
+}
+
+fn set(text: &str, spelling: Spelling) -> String {
+    match spelling {
+        Spelling::Short | Spelling::Whole => text.to_owned(),
+        Spelling::Code => format!("`{}`", text.replace('`', "'")),
+    }
+}
+
+/// The CPU operators of a row, the two most frequent.
+pub fn operators(row: &KernelRow, spelling: Spelling) -> String {
+    let mut parts: Vec<String> = row.cpu_ops.iter().take(2).map(|op| set(op, spelling)).collect();
+    if row.cpu_ops.len() > 2 {
+        parts.push(format!("{} more", row.cpu_ops.len() - 2));
+    }
+    parts.join(", ")
+}
+
+/// What the places of a stage rest on, and how to get those that are missing; a sentence each.
+pub fn attribution(stage: &StageTriage) -> Vec<String> {
+    let known = &stage.attribution;
+    let mut lines: Vec<String> = known.notes.iter().map(|note| format!("Places: {note}.")).collect();
+    if known.inexact_pct > 0.0 {
+        lines.push(format!(
+            "~ marks places that rest on no one-to-one match: {} of GPU time.",
+            percent(known.inexact_pct)
+        ));
+    }
+    if known.replayed_pct >= 0.05 {
+        lines.push(format!(
+            "{} of GPU time ran in graph replays, which name no source line. A run with `--disable-cuda-graph --disable-piecewise-cuda-graph`, or the trace of the graph's recording, names them when given by `--mapping`.",
+            percent(known.replayed_pct)
+        ));
+    }
+    lines
 }
 
 /// What the overlap table rests on.

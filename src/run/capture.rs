@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::{ranks, select};
+use super::{mapping, ranks, select};
 use crate::source::{self, Candidate, Defect, LeftOut, Limits, PathStage, Position, SourceError};
 use crate::trace::{self, HealthCode, Trace, TraceError};
 use crate::triage::{self, Classifier, Input, Stage, Triage, TriageError};
@@ -98,6 +98,17 @@ pub fn load(
     classifier: &Classifier,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
+    load_mapped(inputs, &[], classifier, options)
+}
+
+/// Reads every trace of the inputs and triages each rank; the traces of `mapping` name the source of what the
+/// inputs measured.
+pub fn load_mapped(
+    inputs: &[PathBuf],
+    mapping: &[PathBuf],
+    classifier: &Classifier,
+    options: &LoadOptions<'_>,
+) -> Result<Capture, CaptureError> {
     let mut notes = Vec::new();
     let mut located = source::locate(inputs)?;
     select::by_first_bytes(&mut located)?;
@@ -126,20 +137,14 @@ pub fn load(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
+    let maps = mapping::read(mapping, options, &mut notes)?;
     let mut triages = Vec::new();
     let mut facts = Vec::new();
-    for files in by_rank.values() {
-        let inputs: Vec<Input<'_>> = files
-            .iter()
-            .map(|file| Input {
-                trace: &file.trace,
-                path: &file.label,
-                path_stage: file.path_stage,
-                rank: file.rank,
-                sha256: &file.sha256,
-            })
-            .collect();
-        let (triage, of_rank) = triage::triage_of_rank(&inputs, classifier, server_args.clone())
+    for (rank, files) in &by_rank {
+        let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
+        let maps: Vec<Input<'_>> =
+            mapping::of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
+        let (triage, of_rank) = triage::triage_of_rank(&inputs, &maps, classifier, server_args.clone())
             .map_err(CaptureError::Ambiguous)?;
         triages.push(triage);
         facts.push(of_rank);
@@ -151,7 +156,17 @@ pub fn load(
     Ok(Capture { ranks: triages, notes })
 }
 
-fn no_trace(inputs: &[PathBuf], left_out: &[LeftOut]) -> SourceError {
+fn as_input(file: &ReadFile) -> Input<'_> {
+    Input {
+        trace: &file.trace,
+        path: &file.label,
+        path_stage: file.path_stage,
+        rank: file.rank,
+        sha256: &file.sha256,
+    }
+}
+
+pub(super) fn no_trace(inputs: &[PathBuf], left_out: &[LeftOut]) -> SourceError {
     SourceError::NoTrace {
         path: inputs.first().cloned().unwrap_or_default(),
         left_out: match left_out.first() {
@@ -162,7 +177,7 @@ fn no_trace(inputs: &[PathBuf], left_out: &[LeftOut]) -> SourceError {
 }
 
 /// Reads the files, several at once, and returns them in the order of the candidates.
-fn read_all(
+pub(super) fn read_all(
     candidates: &[Candidate],
     options: &LoadOptions<'_>,
     left_out: &mut Vec<LeftOut>,

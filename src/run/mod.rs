@@ -2,8 +2,9 @@
 
 pub mod capture;
 pub mod check;
+mod mapping;
 mod ranks;
 pub mod record;
 mod select;
 
-pub use capture::{Capture, CaptureError, LoadOptions, load};
+pub use capture::{Capture, CaptureError, LoadOptions, load, load_mapped};

@@ -242,11 +242,12 @@ impl Decoder {
         };
         let thread = self.thread(event);
         let external = args.external.and_then(wire::id).map(ExternalId);
+        let kernel = args.kernel.and_then(wire::text).map(|kernel| self.trace.names.intern(&kernel));
         let name = self.trace.names.intern(name);
         match (setup, correlation) {
             (Some(kind), _) => self.trace.setups.push(SetupCall { kind, name, thread, span }),
             (None, Some(correlation)) => {
-                self.trace.launches.push(Launch { name, thread, span, correlation, external });
+                self.trace.launches.push(Launch { name, thread, span, correlation, external, kernel });
             }
             (None, None) => {}
         }
@@ -491,6 +492,13 @@ mod tests {
         assert!(foreign("") && foreign("plain text") && foreign("{}") && foreign(r#"{"loss": NaN}"#));
         let bracket = r#"{"traceEvents":[{"ph":"X","pid":"[rank] 1"},{"ph":"X","pid":"[TPU] 1"}]}"#;
         assert_eq!(sniff(bracket.as_bytes(), true), Sniff::Trace);
+    }
+
+    #[test]
+    fn a_launch_keeps_the_kernel_that_its_row_names() {
+        let text = r#"[{"ph":"X","cat":"cuda_runtime","name":"hipLaunchKernel","pid":1,"tid":2,"ts":3,"dur":1,"args":{"correlation":4,"kernel":"k"}}]"#;
+        let trace = read(text.as_bytes()).unwrap();
+        assert_eq!(trace.launches[0].kernel.map(|name| trace.names.get(name)), Some("k"));
     }
 
     #[test]

@@ -90,6 +90,8 @@ health_codes! {
     AutotuneInWindow = "autotune-in-window", never;
     /// A graph was captured or made ready inside the window.
     GraphCaptureInWindow = "graph-capture-in-window", judged;
+    /// A graph launch in a mapping capture; its kernels name no place in the source.
+    MappingGraphs = "mapping-graphs", judged;
 }
 
 /// Whether a capture whose report carries this code must not be judged. An unknown code, of a newer

@@ -62,8 +62,9 @@ pub(super) fn settle(trace: &mut Trace) {
     }
 }
 
-/// From each begin of a capture to its end; to the end of time where the end was not recorded.
-fn captures_by_thread(trace: &Trace) -> BTreeMap<ThreadId, Vec<Span>> {
+/// The recordings of graphs on each thread: from the call that begins one to the call that ends it; to the end
+/// of time where the end was not recorded.
+pub fn captures_by_thread(trace: &Trace) -> BTreeMap<ThreadId, Vec<Span>> {
     let mut calls: Vec<_> = trace.setups.iter().collect();
     calls.sort_by_key(|call| call.span.start);
     let mut captures: BTreeMap<ThreadId, Vec<Span>> = BTreeMap::new();

@@ -12,6 +12,7 @@ mod wire;
 
 pub use decode::{Sniff, TraceError, read, sniff};
 pub use health::{Health, HealthCode, LOSS_LIMIT, advice, forbids_judgement};
+pub use loss::captures_by_thread;
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
     ExternalId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,

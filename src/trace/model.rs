@@ -117,6 +117,8 @@ pub struct Launch {
     pub correlation: CorrelationId,
     /// The CPU op around it, if the trace says.
     pub external: Option<ExternalId>,
+    /// The kernel that it launches, where the call's row names it (ROCm).
+    pub kernel: Option<NameId>,
 }
 
 /// What a call that prepares GPU work, and queues none, prepares.

@@ -153,6 +153,8 @@ pub struct Args<'a> {
     pub external: Option<&'a str>,
     /// Launch grid.
     pub grid: Option<&'a str>,
+    /// Name of the kernel, on ROCm's launch rows.
+    pub kernel: Option<&'a str>,
 }
 
 impl<'a> Args<'a> {
@@ -166,6 +168,7 @@ impl<'a> Args<'a> {
                 "correlation" => args.correlation = Some(value),
                 "External id" | "external id" => args.external = Some(value),
                 "grid" => args.grid = Some(value),
+                "kernel" => args.kernel = Some(value),
                 _ => {}
             });
         }

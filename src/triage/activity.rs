@@ -43,6 +43,8 @@ impl Classes {
 pub struct Placed {
     /// The activity as recorded.
     pub activity: Activity,
+    /// Its index in the trace.
+    pub index: usize,
     /// Added and exclusive time.
     pub measured: Measured,
     /// The step that it belongs to; `None` outside every step.
@@ -105,9 +107,10 @@ impl Timeline {
             .zip(measured)
             .zip(hidden)
             .zip(steps.of_activity)
-            .map(|(((activity, measured), hidden), step)| {
+            .enumerate()
+            .map(|(index, (((activity, measured), hidden), step))| {
                 let stage = step.and_then(|step| step_stages.get(step).copied()).unwrap_or(Stage::All);
-                (Placed { activity: *activity, measured, step, stage }, hidden)
+                (Placed { activity: *activity, index, measured, step, stage }, hidden)
             })
             .collect();
         placed.sort_by_key(|(one, _)| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));

@@ -3,11 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::activity::Timeline;
+use super::attribution::{self, Explained, Frames, Mapping};
 use super::classify::Classifier;
 use super::framework;
 use super::kernel_table;
 use super::layers;
-use super::model::{HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage};
+use super::model::{
+    Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage,
+};
 use super::paths::{self, Facts, PathCatalog};
 use super::ranks::RankFacts;
 use super::stage::Stage;
@@ -42,8 +45,8 @@ pub enum TriageError {
         /// Their rank.
         rank: u32,
     },
-    /// The path catalog that is compiled in is wrong, which a test of its own rules out.
-    #[error("the built-in path catalog cannot be used: {0}")]
+    /// A catalog that is compiled in is wrong, which a test of its own rules out.
+    #[error("a built-in catalog cannot be used: {0}")]
     Catalog(String),
 }
 
@@ -55,12 +58,14 @@ pub fn triage(
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
 ) -> Result<Triage, TriageError> {
-    triage_of_rank(inputs, classifier, server_args).map(|(triage, _)| triage)
+    triage_of_rank(inputs, &[], classifier, server_args).map(|(triage, _)| triage)
 }
 
-/// The same, and what a comparison with other ranks needs besides.
+/// The same, and what a comparison with other ranks needs besides. `mapping` are traces that only name the
+/// source of what the inputs measured; there may be none.
 pub fn triage_of_rank(
     inputs: &[Input<'_>],
+    mapping: &[Input<'_>],
     classifier: &Classifier,
     server_args: Option<Map<String, Value>>,
 ) -> Result<(Triage, RankFacts), TriageError> {
@@ -69,6 +74,9 @@ pub fn triage_of_rank(
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
     let catalog = PathCatalog::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let frames = Frames::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let mode = if mapping.is_empty() { Mode::SingleTrace } else { Mode::MappingFormal };
+    let maps = Mapping::of(mapping, classifier, frames, &mut health);
     let mut found = None;
     for input in inputs {
         let engine = framework::detect(input.trace);
@@ -82,6 +90,7 @@ pub fn triage_of_rank(
         health.merge(&trace.health);
         let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
         facts.add(&timeline);
+        let explained = Explained::of(trace, frames, &maps);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
                 return Err(TriageError::SameStageTwice {
@@ -101,35 +110,25 @@ pub fn triage_of_rank(
                 world_size: trace.header.world_size,
                 reduces: false,
             };
+            one.attribution = attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.paths = paths::find(trace, &timeline, stage, catalog, classifier, facts);
+            attribution::locate(&mut one.paths, &one.kernels);
             stages.push((one, input.path));
         }
-        traces.push(TraceEntry {
-            path: input.path.to_owned(),
-            part: "formal".to_owned(),
-            rank: input.rank,
-            stage: input.path_stage,
-            gpu: trace.gpu(),
-            events: trace.events.read,
-            activities: trace.activities.len() as u64,
-            kernels: trace.kernel_count() as u64,
-            world_size: trace.header.world_size,
-            runtime: trace.header.runtime(),
-            sha256: input.sha256.to_owned(),
-            devices: kernel_table::devices(trace, &timeline),
-        });
+        traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));
     }
+    traces.extend(mapping.iter().map(|input| entry(input, "mapping", Vec::new())));
     stages.sort_by_key(|(stage, _)| stage.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
     let triage = Triage {
         schema: SCHEMA,
         tool: Tool::default(),
-        mode: Mode::SingleTrace,
+        mode,
         framework: found.as_ref().map_or("unknown", |engine| engine.id).to_owned(),
         framework_evidence: found.map_or_else(|| "no trace".to_owned(), |engine| engine.evidence),
         model,
         server_args,
-        overlap_evidence: Mode::SingleTrace,
+        overlap_evidence: mode,
         conclusion: conclusion(&stages),
         traces,
         health: health
@@ -145,6 +144,24 @@ pub fn triage_of_rank(
         ranks: None,
     };
     Ok((triage, facts))
+}
+
+fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry {
+    let trace = input.trace;
+    TraceEntry {
+        path: input.path.to_owned(),
+        part: part.to_owned(),
+        rank: input.rank,
+        stage: input.path_stage,
+        gpu: trace.gpu(),
+        events: trace.events.read,
+        activities: trace.activities.len() as u64,
+        kernels: trace.kernel_count() as u64,
+        world_size: trace.header.world_size,
+        runtime: trace.header.runtime(),
+        sha256: input.sha256.to_owned(),
+        devices,
+    }
 }
 
 fn stages_of(timeline: &Timeline) -> Vec<Stage> {
@@ -163,6 +180,7 @@ fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage
         overlaps: Vec::new(),
         paths: Vec::new(),
         layers: layers::find(trace, timeline, stage),
+        attribution: Attribution::default(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! The kernel table: every kernel id of a stage with its launches and times.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::activity::{Placed, Timeline};
 use super::classify::Role;
 use super::interval::Busy;
 use super::model::{DeviceTime, HiddenBy, KernelRow, NameRow, StepTotals};
 use super::stage::Stage;
-use crate::trace::{DeviceId, ExternalId, NameId, Ns, Span, Trace};
+use crate::trace::{DeviceId, NameId, Ns, Span, Trace};
 
 /// Share of `part` in `whole` in percent; zero of nothing.
 pub fn percent(part: Ns, whole: Ns) -> f64 {
@@ -118,7 +118,6 @@ struct Row {
     instances: Vec<i64>,
     names: BTreeMap<NameId, NameSums>,
     hidden: BTreeMap<Role, Ns>,
-    ops: BTreeMap<NameId, u64>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -129,10 +128,8 @@ struct NameSums {
     exclusive: Ns,
 }
 
-/// Every row of a stage, largest total first, ties by kernel id.
+/// Every row of a stage, largest total first, ties by kernel id. `attribution` fills sites and operators.
 pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> {
-    let ops: HashMap<ExternalId, NameId> =
-        trace.cpu_ops.iter().filter_map(|op| Some((op.external?, op.name))).collect();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let placed = timeline.placed.iter().zip(&timeline.hidden);
     for (one, hidden) in placed.filter(|(one, _)| one.stage == stage) {
@@ -152,9 +149,6 @@ pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> 
             *row.by_step.entry(step).or_default() += 1;
             row.per_step_added += one.measured.added;
             row.instances.push(one.measured.added.0);
-        }
-        if let Some(op) = one.activity.external.and_then(|id| ops.get(&id)) {
-            *row.ops.entry(*op).or_default() += 1;
         }
     }
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
@@ -185,9 +179,6 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         })
         .collect();
     names.sort_by(|a, b| b.total_ns.cmp(&a.total_ns).then_with(|| a.name.cmp(&b.name)));
-    let mut cpu_ops: Vec<(u64, &str)> =
-        row.ops.iter().map(|(op, count)| (*count, trace.names.get(*op))).collect();
-    cpu_ops.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     let mut hidden_by: Vec<HiddenBy> =
         row.hidden.iter().map(|(role, time)| HiddenBy { role: *role, ns: time.0 }).collect();
     hidden_by.sort_by_key(|by| (std::cmp::Reverse(by.ns), by.role));
@@ -213,7 +204,7 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         mad_ns: median(&mut deviations),
         names,
         sites: Vec::new(),
-        cpu_ops: cpu_ops.into_iter().map(|(_, op)| op.to_owned()).collect(),
+        cpu_ops: Vec::new(),
     }
 }
 

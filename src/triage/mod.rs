@@ -3,6 +3,7 @@
 //! Reads no file but the catalogs compiled into it, and knows nothing of baselines.
 
 pub mod activity;
+pub mod attribution;
 mod build;
 pub mod classify;
 mod framework;
@@ -21,9 +22,9 @@ pub use build::{Input, TriageError, triage, triage_of_rank};
 pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
-    BodyStream, Collective, CollectiveRank, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow, LayerBody,
-    Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Similarity, Site,
-    StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
+    Attribution, BodyStream, Collective, CollectiveRank, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow,
+    LayerBody, Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Similarity,
+    Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
 };
 pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};

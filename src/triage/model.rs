@@ -329,6 +329,19 @@ pub struct Layers {
     pub bodies: Vec<LayerBody>,
 }
 
+/// How much of a stage's time has a place in the source. No verdict rests on it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Attribution {
+    /// Part of the stage's sum of durations whose place is certain.
+    pub exact_pct: f64,
+    /// Part whose place rests on a match that is not one to one.
+    pub inexact_pct: f64,
+    /// Part without a place because it ran in a graph replay.
+    pub replayed_pct: f64,
+    /// Choices made while matching, a sentence each.
+    pub notes: Vec<String>,
+}
+
 /// One serving phase of one rank.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageTriage {
@@ -346,6 +359,9 @@ pub struct StageTriage {
     pub paths: Vec<PathRow>,
     /// Repeating bodies, when found.
     pub layers: Option<Layers>,
+    /// How much of its time has a place in the source.
+    #[serde(default)]
+    pub attribution: Attribution,
 }
 
 /// A hint that something looks like a catalog path. Never a table row.
@@ -504,9 +520,9 @@ impl Triage {
         self.stages.iter().map(|stage| stage.steps.activities).sum()
     }
 
-    /// Kernels over all files; copies and fills do not count.
+    /// Kernels over all measured files; copies and fills do not count.
     pub fn kernels(&self) -> u64 {
-        self.traces.iter().map(|entry| entry.kernels).sum()
+        self.traces.iter().filter(|entry| entry.part == "formal").map(|entry| entry.kernels).sum()
     }
 
     /// A stage's part, when present.

@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod attribution;
 mod bad_input;
 mod captures;
 mod corpus;

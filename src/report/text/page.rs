@@ -13,6 +13,9 @@ const NARROWEST: usize = 40;
 /// Fewest characters of a table's first column before other columns make room.
 const NAME: usize = 32;
 
+/// Most characters of every other column.
+const OTHERS: usize = 32;
+
 /// How a word stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -189,7 +192,7 @@ impl Table {
     fn natural(&self, index: usize) -> usize {
         let title = self.columns.get(index).map_or(0, |column| column.title.chars().count());
         let cells = self.rows.iter().filter_map(|row| row.cells.get(index)).map(|cell| cell.chars().count());
-        cells.max().unwrap_or(0).max(title).min(if index == 0 { usize::MAX } else { 24 })
+        cells.max().unwrap_or(0).max(title).min(if index == 0 { usize::MAX } else { OTHERS })
     }
 
     fn line<'a>(

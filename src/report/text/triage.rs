@@ -3,8 +3,9 @@
 use super::page::{Page, Table, Tone};
 use crate::common::text::{count, launches};
 use crate::report::ranks::{self, StageRanks};
+use crate::report::select;
 use crate::report::unit::{TimeUnit, percent};
-use crate::report::{select, words};
+use crate::report::words::{self, Spelling};
 use crate::triage::{StageTriage, Triage};
 
 /// Renders a capture's header, its kernel, overlap and fuse tables, and what they rest on.
@@ -13,7 +14,7 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
     for (what, value) in words::header(triage) {
         page.item(Tone::Strong, &format!("{what}: "), 4, &value);
     }
-    section(&mut page, triage, words::KERNEL_TABLE, |page, stage| kernels(page, stage, min_share));
+    section(&mut page, triage, words::KERNEL_TABLE, |page, stage| kernels(page, stage, min_share, width));
     section(&mut page, triage, words::OVERLAP_TABLE, |page, stage| overlaps(page, stage, min_share));
     section(&mut page, triage, words::FUSE_TABLE, |page, stage| paths(page, stage, min_share));
     page.blank();
@@ -62,7 +63,10 @@ fn section(page: &mut Page, triage: &Triage, title: &str, table: impl Fn(&mut Pa
     }
 }
 
-fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64) {
+/// From this width on, places and operators have columns; on a narrower page they stand below their row.
+const WIDE: usize = 150;
+
+fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64, width: usize) {
     let cut = select::kernels(stage, min_share);
     if !cut.rows.is_empty() {
         let per_step = TimeUnit::of_column(cut.rows.iter().map(|row| row.per_step_ns));
@@ -76,7 +80,19 @@ fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64) {
             .numbers("share", 0)
             .numbers(&format!("exclusive {}", total.symbol()), 4)
             .numbers(&format!("hidden {}", total.symbol()), 1);
+        let is_wide = width >= WIDE;
+        if is_wide {
+            table = table.words(words::LOCATION, 5).words("CPU op", 6);
+        }
+        let has_places = stage.kernels.iter().any(|row| !row.sites.is_empty());
         for row in &cut.rows {
+            let mut notes = Vec::new();
+            if !is_wide && has_places {
+                notes.push(format!("{}: {}", words::LOCATION, words::location(row, Spelling::Whole)));
+            }
+            if !is_wide && !row.cpu_ops.is_empty() {
+                notes.push(format!("CPU op: {}", words::operators(row, Spelling::Short)));
+            }
             table.push(
                 vec![
                     row.kernel.clone(),
@@ -87,13 +103,18 @@ fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64) {
                     percent(row.share_pct),
                     total.number(row.exclusive_ns),
                     total.number(row.hidden_ns),
+                    words::location(row, Spelling::Short),
+                    words::operators(row, Spelling::Short),
                 ],
-                Vec::new(),
+                notes,
             );
         }
         page.table(&table);
     }
     page.paragraph(&select::below(&cut, min_share));
+    for line in words::attribution(stage) {
+        page.paragraph(&line);
+    }
 }
 
 fn overlaps(page: &mut Page, stage: &StageTriage, min_share: f64) {

@@ -16,7 +16,7 @@ pub use slots::{Slot, slots};
 use super::activity::Timeline;
 use super::model::{BodyStream, LayerBody, Layers};
 use super::stage::Stage;
-use crate::trace::{StreamId, Trace};
+use crate::trace::{Ns, StreamId, Trace};
 
 /// More distinct bodies than this for each eight layers is no repetition.
 const BODIES_PER_EIGHT_LAYERS: usize = 2;
@@ -25,11 +25,16 @@ const BODIES_PER_EIGHT_LAYERS: usize = 2;
 /// Beyond this ratio, what repeats is a program around the attention, such as an image decoder.
 const LARGEST_TO_SMALLEST: usize = 4;
 
-/// Finds the layers of a stage in its first step whose anchors are as many as in most steps.
-///
-/// `None` when there is no attention, a single layer, or no repetition.
-pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
-    let step = typical_step(timeline, stage)?;
+/// The layers of one step, cut and grouped.
+struct Found<'t> {
+    ids: slots::KernelIds<'t>,
+    stream: StreamId,
+    main: Vec<Slot>,
+    layers: Vec<cut::Layer>,
+    grouped: bodies::Bodies,
+}
+
+fn of_step<'t>(trace: &Trace, timeline: &'t Timeline, step: usize) -> Option<Found<'t>> {
     let of_step = timeline.placed.iter().enumerate().filter(|(_, one)| one.step == Some(step));
     let (slots, ids) = slots(trace, &timeline.classes, of_step.map(|(index, one)| (index, one.activity)));
     let stream = main_stream(&slots)?;
@@ -49,6 +54,24 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
     if sizes().max().unwrap_or(0) > sizes().min().unwrap_or(0) * LARGEST_TO_SMALLEST {
         return None;
     }
+    Some(Found { ids, stream, main, layers, grouped })
+}
+
+/// The instants at which the layers of a step begin, and the one at which the work after them does.
+pub fn boundaries(trace: &Trace, timeline: &Timeline, step: usize) -> Option<Vec<Ns>> {
+    let found = of_step(trace, timeline, step)?;
+    let start_of = |index: usize| found.main.get(index).map(|slot| slot.start);
+    let mut starts: Vec<Ns> = found.layers.iter().filter_map(|layer| start_of(layer.start)).collect();
+    starts.push(found.layers.last().and_then(|layer| start_of(layer.end)).unwrap_or(Ns(i64::MAX)));
+    Some(starts)
+}
+
+/// Finds the layers of a stage in its first step whose anchors are as many as in most steps.
+///
+/// `None` when there is no attention, a single layer, or no repetition.
+pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
+    let step = typical_step(timeline, stage)?;
+    let Found { ids, stream, main, layers, grouped } = of_step(trace, timeline, step)?;
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);
@@ -89,7 +112,7 @@ fn stream_text(trace: &Trace, stream: StreamId) -> String {
 }
 
 /// The first step whose number of activities is the stage's most frequent one.
-fn typical_step(timeline: &Timeline, stage: Stage) -> Option<usize> {
+pub fn typical_step(timeline: &Timeline, stage: Stage) -> Option<usize> {
     let mut counts = vec![0_usize; timeline.step_stages.len()];
     for step in timeline.placed.iter().filter(|one| one.stage == stage).filter_map(|one| one.step) {
         if let Some(count) = counts.get_mut(step) {

@@ -1,0 +1,208 @@
+//! Where kernels come from: on real traces, and for graph replays through a mapping capture.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Scratch, arg, corpus, run};
+use profgate::synth::presets;
+
+fn triage(args: &[&str]) -> Value {
+    let run = run(&[&["triage", "--format", "json"], args].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+fn stage<'a>(triage: &'a Value, name: &str) -> &'a Value {
+    triage["stages"].as_array().unwrap().iter().find(|one| one["stage"] == name).unwrap()
+}
+
+fn rows(stage: &Value) -> &[Value] {
+    stage["kernels"].as_array().unwrap()
+}
+
+/// The first place of the row that begins with this kernel id: path and function.
+fn place<'a>(stage: &'a Value, kernel: &str) -> (&'a str, &'a str) {
+    let row = rows(stage).iter().find(|row| row["kernel"].as_str().unwrap().starts_with(kernel)).unwrap();
+    let site = &row["sites"][0];
+    (site["path"].as_str().unwrap(), site["function"].as_str().unwrap())
+}
+
+fn assert_all_exact(stage: &Value) {
+    assert_eq!(stage["attribution"]["exact_pct"], 100.0, "{}", stage["attribution"]);
+    assert_eq!(stage["attribution"]["notes"].as_array().unwrap().len(), 0, "{}", stage["attribution"]);
+}
+
+#[test]
+fn every_node_of_a_real_graph_is_named_by_its_recording() {
+    let Some(folder) = corpus("sglang-qwen3-8b-mi300x") else { return };
+    let decode = folder.join("sglang_Qwen3-8B_decode.json.gz");
+    let recording = folder.join("capture_traces/bs_32_rank0.json.gz");
+    let triage = triage(&[arg(&decode), "--mapping", arg(&recording)]);
+    assert_eq!(triage["mode"], "mapping-formal");
+    let decode = stage(&triage, "decode");
+    assert_all_exact(decode);
+    assert!(decode["steps"]["activities"].as_u64().unwrap() > 544);
+    assert_eq!(
+        place(decode, "hipblaslt-gemm"),
+        ("python/sglang/srt/layers/quantization/unquant.py", "apply")
+    );
+    assert_eq!(
+        place(decode, "paged_attention_ll4mi_QKV"),
+        ("python/sglang/srt/layers/attention/aiter_backend.py", "forward_decode")
+    );
+    assert_eq!(place(decode, "act_and_mul").0, "python/sglang/srt/layers/activation.py");
+    let mm =
+        rows(decode).iter().find(|row| row["kernel"].as_str().unwrap().starts_with("hipblaslt")).unwrap();
+    assert_eq!(mm["cpu_ops"][0], "aten::mm");
+}
+
+#[test]
+fn every_node_of_another_engines_graph_is_named_by_its_recording() {
+    let Some(folder) = corpus("vllm-gptoss-mi300x-decode-full") else { return };
+    let decode = folder.join("graph_execution.json.gz");
+    let triage =
+        triage(&["--formal-input", arg(&decode), "--mapping-input", arg(&folder.join("capture_traces"))]);
+    let decode = stage(&triage, "decode");
+    assert_all_exact(decode);
+    assert_eq!(
+        place(decode, "matmul_ogs"),
+        ("vllm/model_executor/layers/fused_moe/gpt_oss_triton_kernels_moe.py", "triton_kernel_fused_experts")
+    );
+    assert_eq!(
+        place(decode, "kernel_unified_attention").0,
+        "vllm/v1/attention/backends/rocm_aiter_unified_attn.py"
+    );
+}
+
+#[test]
+fn the_recording_of_another_graph_names_nothing_for_certain() {
+    let Some(sglang) = corpus("sglang-qwen3-8b-mi300x/sglang_Qwen3-8B_decode.json.gz") else { return };
+    let Some(vllm) = corpus("vllm-gptoss-mi300x-decode-full/capture_traces") else { return };
+    let triage = triage(&[arg(&sglang), "--mapping", arg(&vllm)]);
+    let attribution = &stage(&triage, "decode")["attribution"];
+    assert!(attribution["replayed_pct"].as_f64().unwrap() > 90.0, "{attribution}");
+    assert_eq!(attribution["inexact_pct"], 0.0);
+}
+
+#[test]
+fn eager_kernels_of_real_servers_point_into_the_engine() {
+    if let Some(trace) = corpus("sglang-qwen3-8b-mi300x/sglang_Qwen3-8B_prefilldecode.json.gz") {
+        let triage = triage(&[arg(&trace)]);
+        let prefill = stage(&triage, "prefill");
+        assert_all_exact(prefill);
+        assert_eq!(place(prefill, "hipblaslt-gemm").1, "apply");
+        for row in rows(prefill).iter().take(10) {
+            let path = row["sites"][0]["path"].as_str().unwrap();
+            assert!(path.starts_with("python/sglang/"), "{} at {path}", row["kernel"]);
+        }
+    }
+    if let Some(trace) =
+        corpus("vllm-llama70b-tp4-h100-vs-mi300x/1_h100_1000isl_10osl_32con.pt.trace.json.gz")
+    {
+        let triage = triage(&[arg(&trace)]);
+        let prefill = stage(&triage, "prefill");
+        assert_eq!(prefill["attribution"]["exact_pct"], 100.0);
+        assert_eq!(place(prefill, "cublas-gemm"), ("vllm/model_executor/models/llama.py", "forward"));
+        let decode = &stage(&triage, "decode")["attribution"];
+        let resolved = decode["exact_pct"].as_f64().unwrap() + decode["replayed_pct"].as_f64().unwrap();
+        assert!(resolved > 99.9, "what no graph replayed has a place: {decode}");
+    }
+    if let Some(trace) = corpus("vllm-gptoss-b200-tp8-eager/eager_trace.json.gz") {
+        let triage = triage(&[arg(&trace)]);
+        let prefill = stage(&triage, "prefill");
+        assert_eq!(prefill["attribution"]["exact_pct"], 100.0);
+        for row in rows(prefill).iter().take(10) {
+            let path = row["sites"][0]["path"].as_str().unwrap();
+            assert!(path.starts_with("vllm/"), "{} at {path}", row["kernel"]);
+        }
+    }
+}
+
+fn pair(scratch: &Scratch) -> (std::path::PathBuf, std::path::PathBuf) {
+    (scratch.capture("formal", &presets::moe_decode()), scratch.capture("mapping", &presets::moe_mapping()))
+}
+
+#[test]
+fn a_run_without_graphs_names_every_kernel_of_a_layer_by_its_slot() {
+    let scratch = Scratch::new("attribution-positions");
+    let (formal, mapping) = pair(&scratch);
+    let triage = triage(&[arg(&formal), "--mapping", arg(&mapping)]);
+    let decode = stage(&triage, "decode");
+    let mut seen = 0;
+    for stream in decode["layers"]["bodies"][0]["streams"].as_array().unwrap() {
+        for id in stream["kernels"].as_array().unwrap() {
+            let row = rows(decode).iter().find(|row| row["kernel"] == *id).unwrap();
+            let sites = row["sites"].as_array().unwrap();
+            let share: f64 = sites.iter().map(|site| site["share_pct"].as_f64().unwrap()).sum();
+            assert!((share - 100.0).abs() < 0.01, "{row}");
+            assert!(sites.iter().all(|site| site["exact"] == true), "{row}");
+            assert!(!row["cpu_ops"].as_array().unwrap().is_empty(), "{row}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 14);
+    // One id that runs in two places of the layer has both.
+    let splitk =
+        rows(decode).iter().find(|row| row["kernel"].as_str().unwrap().contains("splitk-reduce")).unwrap();
+    let lines: Vec<u64> =
+        splitk["sites"].as_array().unwrap().iter().map(|site| site["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [518, 231]);
+}
+
+#[test]
+fn a_replay_without_a_mapping_names_the_flags_that_help() {
+    let scratch = Scratch::new("attribution-flags");
+    let (formal, mapping) = pair(&scratch);
+    for format in ["text", "markdown"] {
+        let alone = run(&["triage", arg(&formal), "--format", format]).stdout;
+        for flag in ["--disable-cuda-graph", "--disable-piecewise-cuda-graph", "--mapping"] {
+            assert!(alone.contains(flag), "{format}: {alone}");
+        }
+        let pair = run(&["triage", arg(&formal), "--mapping", arg(&mapping), "--format", format]).stdout;
+        assert!(!pair.contains("--disable-cuda-graph"), "{pair}");
+        assert!(pair.contains("Python location") && pair.contains("qwen3_moe.py:231"), "{format}: {pair}");
+        let flat = pair.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("source lines only"), "{pair}");
+    }
+}
+
+#[test]
+fn a_mapping_run_that_still_replays_graphs_is_reported() {
+    let scratch = Scratch::new("attribution-graphs");
+    let formal = scratch.capture("formal", &presets::moe_decode());
+    let triage = triage(&[arg(&formal), "--mapping", arg(&formal)]);
+    let codes: Vec<&str> =
+        triage["health"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"mapping-graphs"), "{codes:?}");
+}
+
+#[test]
+fn a_mapping_changes_places_and_nothing_else() {
+    let scratch = Scratch::new("attribution-numbers");
+    let (formal, mapping) = pair(&scratch);
+    let strip = |mut triage: Value| {
+        for stage in triage["stages"].as_array_mut().unwrap() {
+            stage["attribution"] = Value::Null;
+            for row in stage["kernels"].as_array_mut().unwrap() {
+                row["sites"] = Value::Null;
+                row["cpu_ops"] = Value::Null;
+            }
+            for row in stage["paths"].as_array_mut().unwrap() {
+                row["locations"] = Value::Null;
+            }
+        }
+        triage["stages"].take()
+    };
+    let alone = strip(triage(&[arg(&formal)]));
+    let mapped = strip(triage(&[arg(&formal), "--mapping", arg(&mapping)]));
+    assert_eq!(alone, mapped);
+}
+
+#[test]
+fn a_mapping_that_is_missing_is_said() {
+    let scratch = Scratch::new("attribution-missing");
+    let formal = scratch.capture("formal", &presets::moe_one_step());
+    let run = run(&["triage", arg(&formal), "--mapping", arg(Path::new("no-such-file.json"))]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+}
