@@ -151,5 +151,5 @@ for output in report-json:report.json junit:junit.xml comment:comment.md; do
   [ ! -f "$path" ] || set_output "${output%%:*}" "$path"
 done
 # The verdict is profgate's to write: only it knows what an exit code of 0 under --exit-zero stands for.
-grep -q '^verdict=' "$output_file" || set_output verdict error
+grep -Eq '^verdict(=|<<)' "$output_file" || set_output verdict error
 exit "$code"

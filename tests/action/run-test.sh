@@ -43,7 +43,12 @@ expect_code() {
 
 expect_output() {
   local got
-  got="$(sed -n "s/^$1=//p" "$case_dir/output" | tail -n 1)"
+  # Both forms of an output: one line, or a block with an end of its own.
+  got="$(awk -v name="$1" '
+    end != "" { if ($0 == end) end = ""; else value = $0; next }
+    index($0, name "<<") == 1 { end = substr($0, length(name) + 3); next }
+    index($0, name "=") == 1 { value = substr($0, length(name) + 2) }
+    END { print value }' "$case_dir/output")"
   [ "$got" = "$2" ] || wrong "output $1 is '$got', expected '$2'"
 }
 
