@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::{Scratch, arg, corpus, run};
-use profgate::synth::presets;
+use profgate::source::Limits;
+use profgate::synth::{Stage, presets};
+use profgate::trace::{SetupKind, Trace};
 
 fn triage(args: &[&str]) -> Value {
     let run = run(&[&["triage", "--format", "json"], args].concat());
@@ -28,6 +30,30 @@ fn place<'a>(stage: &'a Value, kernel: &str) -> (&'a str, &'a str) {
     (site["path"].as_str().unwrap(), site["function"].as_str().unwrap())
 }
 
+fn read(path: &Path) -> Trace {
+    let opened = profgate::source::open(path, Limits::default()).unwrap();
+    profgate::trace::read(&opened.bytes).unwrap()
+}
+
+/// Names that recorded launches give, and names of what the graph's replay ran, both in order.
+fn recorded_and_replayed(recording: &Path, replay: &Path) -> (Vec<String>, Vec<String>) {
+    let trace = read(recording);
+    let begin = trace.setups.iter().find(|call| call.kind == SetupKind::CaptureBegin).unwrap();
+    let mut launches: Vec<_> =
+        trace.launches.iter().filter(|launch| launch.span.start > begin.span.start).collect();
+    launches.retain(|launch| trace.activities.iter().all(|one| one.correlation != Some(launch.correlation)));
+    launches.sort_by_key(|launch| launch.span.start);
+    let recorded =
+        launches.iter().filter_map(|launch| Some(trace.names.get(launch.kernel?).to_owned())).collect();
+    let trace = read(replay);
+    let graph =
+        trace.launches.iter().find(|launch| trace.names.get(launch.name).contains("GraphLaunch")).unwrap();
+    let mut nodes: Vec<_> =
+        trace.activities.iter().filter(|one| one.correlation == Some(graph.correlation)).collect();
+    nodes.sort_by_key(|one| one.span.start);
+    (recorded, nodes.iter().map(|one| trace.names.get(one.name).to_owned()).collect())
+}
+
 fn assert_all_exact(stage: &Value) {
     assert_eq!(stage["attribution"]["exact_pct"], 100.0, "{}", stage["attribution"]);
     assert_eq!(stage["attribution"]["notes"].as_array().unwrap().len(), 0, "{}", stage["attribution"]);
@@ -38,6 +64,9 @@ fn every_node_of_a_real_graph_is_named_by_its_recording() {
     let Some(folder) = corpus("sglang-qwen3-8b-mi300x") else { return };
     let decode = folder.join("sglang_Qwen3-8B_decode.json.gz");
     let recording = folder.join("capture_traces/bs_32_rank0.json.gz");
+    let (recorded, replayed) = recorded_and_replayed(&recording, &decode);
+    assert_eq!((recorded.len(), replayed.len()), (544, 544));
+    assert_eq!(recorded, replayed);
     let triage = triage(&[arg(&decode), "--mapping", arg(&recording)]);
     assert_eq!(triage["mode"], "mapping-formal");
     let decode = stage(&triage, "decode");
@@ -61,6 +90,10 @@ fn every_node_of_a_real_graph_is_named_by_its_recording() {
 fn every_node_of_another_engines_graph_is_named_by_its_recording() {
     let Some(folder) = corpus("vllm-gptoss-mi300x-decode-full") else { return };
     let decode = folder.join("graph_execution.json.gz");
+    let recording = "capture_traces/graph_capture_rank_0.1773709742341309550.pt.trace.json.gz";
+    let (recorded, replayed) = recorded_and_replayed(&folder.join(recording), &decode);
+    assert_eq!((recorded.len(), replayed.len()), (421, 421));
+    assert_eq!(recorded, replayed);
     let triage =
         triage(&["--formal-input", arg(&decode), "--mapping-input", arg(&folder.join("capture_traces"))]);
     let decode = stage(&triage, "decode");
@@ -148,6 +181,54 @@ fn a_run_without_graphs_names_every_kernel_of_a_layer_by_its_slot() {
     let lines: Vec<u64> =
         splitk["sites"].as_array().unwrap().iter().map(|site| site["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [518, 231]);
+}
+
+/// The share of decode's time with an exact place, and the row of the fused norms.
+fn with_mapping(formal: &Path, mapping: &Path) -> (f64, Value, Value) {
+    let triage = triage(&[arg(formal), "--mapping", arg(mapping)]);
+    let decode = stage(&triage, "decode");
+    let norm = rows(decode)
+        .iter()
+        .find(|row| row["kernel"].as_str().unwrap().contains("fused-add-rms-norm"))
+        .unwrap();
+    let attribution = decode["attribution"].clone();
+    (attribution["exact_pct"].as_f64().unwrap(), norm.clone(), attribution)
+}
+
+#[test]
+fn a_layer_that_runs_a_kernel_more_often_makes_its_place_inexact_and_no_other() {
+    let scratch = Scratch::new("attribution-count");
+    let (formal, equal) = pair(&scratch);
+    let mut other = presets::moe_mapping();
+    let twice = {
+        let mut norms = other.shapes[0].kernels().filter(|kernel| kernel.name.contains("FusedAddRMSNorm"));
+        vec![norms.next().unwrap().clone(); 2]
+    };
+    assert!(other.replace("FusedAddRMSNorm", &twice) > 0);
+    let other = scratch.capture("other", &other);
+    let (all, norm, _) = with_mapping(&formal, &equal);
+    assert_eq!(norm["sites"][0]["exact"], true);
+    let (some, norm, _) = with_mapping(&formal, &other);
+    assert_eq!(norm["sites"][0]["exact"], false, "{norm}");
+    assert!(some > all - 10.0 && some < all, "{some} of {all}");
+}
+
+#[test]
+fn a_prefill_that_stands_in_for_decode_is_inexact_and_said() {
+    let scratch = Scratch::new("attribution-stage");
+    let formal = scratch.capture("formal", &presets::moe_decode());
+    let mut other = presets::moe_mapping();
+    for shape in &mut other.shapes {
+        shape.stage = Stage::Prefill { sequences: 1, tokens: 512 };
+    }
+    let other = scratch.capture("other", &other);
+    let (exact, norm, attribution) = with_mapping(&formal, &other);
+    assert!(exact < 5.0, "{attribution}");
+    assert_eq!(norm["sites"][0]["exact"], false);
+    assert!(
+        attribution["notes"][0].as_str().unwrap().contains("no places for stage `decode`"),
+        "{attribution}"
+    );
 }
 
 #[test]
