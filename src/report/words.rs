@@ -175,7 +175,11 @@ pub fn health(entry: &HealthEntry) -> String {
 
 /// Why the overlap table is empty.
 pub fn no_overlap(min_share: f64) -> String {
-    format!("No kernel at or above {} % of GPU time could be overlapped or is.", digits3(min_share))
+    // An empty list says that nothing was looked for, and must not read as if nothing was found.
+    format!(
+        "No overlap opportunity at or above {} % of GPU time is listed: this version measures hidden time, in the kernel table, and does not yet rank opportunities.",
+        digits3(min_share)
+    )
 }
 
 /// Why the fuse table is empty.

@@ -264,7 +264,7 @@ mod tests {
         empty.stages[0].paths.clear();
         let text = triage(&empty, 60.0, 200, false);
         assert!(text.contains("No kernel reaches 60 % of GPU time; all 6 lie below."), "{text}");
-        assert!(text.contains("No kernel at or above 60 % of GPU time could be overlapped or is."), "{text}");
+        assert!(text.contains("No overlap opportunity at or above 60 % of GPU time is listed"), "{text}");
         assert!(
             text.contains("No fused or overlapped path that profgate knows concerns this capture."),
             "{text}"
