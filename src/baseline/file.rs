@@ -130,7 +130,7 @@ pub struct ExpectedPath {
 impl Comparable {
     /// As a fingerprint that captures can be held against.
     pub fn fingerprint(&self) -> Fingerprint {
-        let known = |text: &Option<String>| text.clone().filter(|text| text != UNKNOWN);
+        let known = |text: &Option<String>| text.clone().filter(|text| text != UNKNOWN && !text.is_empty());
         Fingerprint {
             gpu: known(&self.gpu),
             gpus: self.gpus,

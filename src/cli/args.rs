@@ -42,7 +42,7 @@ pub struct Global {
     /// Print only the verdict line and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print every choice made on the way
+    /// Say of every file what was read from it
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Files read at once; the output does not depend on it

@@ -42,6 +42,9 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         load: context.load_options(None, &progress),
     };
     let report = check(&scenarios, &classifier, &options)?;
+    for entry in report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces) {
+        context.read(entry);
+    }
     reports.write_all(&report)?;
     if args.github {
         publish_to_github(&report, &reports, context)?;
@@ -126,7 +129,7 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
         .filter_map(|name| {
             let scenario = config.scenarios.get(&name)?;
             Some(Scenario {
-                inputs: scenario.input.0.iter().map(|input| base.join(input)).collect(),
+                inputs: scenario.input.value.0.iter().map(|input| base.join(input)).collect(),
                 baseline: base.join(&scenario.baseline),
                 name,
             })

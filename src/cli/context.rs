@@ -12,7 +12,7 @@ use super::{catalog, check, demo, record, triage};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
-use crate::triage::Classifier;
+use crate::triage::{Classifier, TraceEntry};
 
 /// Parses the command line, runs the command and says how the process ends.
 pub fn main() -> ExitCode {
@@ -101,10 +101,13 @@ impl Context {
         }
     }
 
-    /// Tells the user what only those who asked for it want to know.
-    pub fn detail(&self, text: &str) {
+    /// Tells those who asked for it what was read from a file.
+    pub fn read(&self, entry: &TraceEntry) {
         if self.verbose {
-            self.note(text);
+            self.note(&format!(
+                "read {}: {} events, {} GPU activities",
+                entry.path, entry.events, entry.activities
+            ));
         }
     }
 

@@ -38,10 +38,7 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
         ));
     }
     for entry in shown.iter().flat_map(|triage| &triage.traces) {
-        context.detail(&format!(
-            "read {}: {} events, {} GPU activities",
-            entry.path, entry.events, entry.activities
-        ));
+        context.read(entry);
     }
     let text = render(shown, args, context);
     match &args.output {

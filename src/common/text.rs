@@ -40,6 +40,31 @@ pub fn launches(value: f64) -> String {
     if text.is_empty() { "0".to_owned() } else { text.to_owned() }
 }
 
+/// A time on its own: three significant digits and the unit that suits its size.
+pub fn time(ns: f64) -> String {
+    let size = ns.abs();
+    let text = if size >= 999_500_000.0 {
+        format!("{} s", digits3(size / 1e9))
+    } else if size >= 999_500.0 {
+        format!("{} ms", digits3(size / 1e6))
+    } else {
+        format!("{} µs", digits3(size / 1e3))
+    };
+    if ns < 0.0 { format!("−{text}") } else { text }
+}
+
+/// A difference of times, sign kept.
+pub fn signed_time(ns: f64) -> String {
+    if ns < 0.0 { time(ns) } else { format!("+{}", time(ns)) }
+}
+
+/// A difference in percent; two decimals where one would say zero.
+pub fn signed_percent(pct: f64) -> String {
+    let sign = if pct < 0.0 { "−" } else { "+" };
+    let size = pct.abs();
+    if size < 0.095 { format!("{sign}{size:.2} %") } else { format!("{sign}{size:.1} %") }
+}
+
 /// Cuts a text to `limit` characters with an ellipsis in its middle, where kernel names differ least.
 pub fn shorten_middle(text: &str, limit: usize) -> String {
     let length = text.chars().count();

@@ -29,7 +29,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigScenario {
     /// Trace file or directory, relative to the configuration.
-    pub input: Inputs,
+    pub input: Spanned<Inputs>,
     /// Baseline file, relative to the configuration.
     pub baseline: PathBuf,
 }
@@ -91,6 +91,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
         let message = format!("schema {} is not known to this version", config.schema.value);
         return Err(YamlError::at(path, &config.schema, message).with_help("this version reads `schema: 1`"));
     }
+    for scenario in config.scenarios.values() {
+        if scenario.input.value.0.is_empty() {
+            return Err(YamlError::at(path, &scenario.input, "`input` is an empty list")
+                .with_help("name a trace file or a directory"));
+        }
+    }
     for (code, level) in &config.policy.levels {
         if code.kind() == Kind::Doubt {
             let message = format!("`{}` has no level: it says that nothing could be judged", code.as_str());
@@ -135,6 +141,14 @@ mod tests {
         let typo = error(&format!("{GOOD}policy:\n  levels: {{ kernel-slower: wran }}\n"));
         assert_eq!(typo.place(), "profgate.yaml:5:28");
         assert_eq!(typo.help.as_deref(), Some("did you mean `warn`?"));
+    }
+
+    #[test]
+    fn a_scenario_needs_an_input() {
+        assert_eq!(
+            error("schema: 1\nscenarios:\n  a: { input: [], baseline: b.yaml }\n").place(),
+            "profgate.yaml:3:15"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Numbers as people read them: one unit per column, a sign on every difference.
 
-use crate::common::text::{digits3, launches};
+pub use crate::common::text::signed_percent;
+use crate::common::text::{self, digits3, launches};
 
 /// The unit of a column of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,30 +45,17 @@ impl TimeUnit {
 
 /// A time on its own, three significant digits and the unit that suits its size.
 pub fn time(ns: i64) -> String {
-    let size = ns.unsigned_abs();
-    let text = match size {
-        0..999_500 => format!("{} µs", digits3(size as f64 / 1e3)),
-        999_500..999_500_000 => format!("{} ms", digits3(size as f64 / 1e6)),
-        999_500_000.. => format!("{} s", digits3(size as f64 / 1e9)),
-    };
-    if ns < 0 { format!("−{text}") } else { text }
+    text::time(ns as f64)
 }
 
 /// A difference of times.
 pub fn signed_time(ns: i64) -> String {
-    if ns < 0 { time(ns) } else { format!("+{}", time(ns)) }
+    text::signed_time(ns as f64)
 }
 
 /// A share with one decimal.
 pub fn percent(share: f64) -> String {
     format!("{share:.1} %")
-}
-
-/// A difference in percent; two decimals where one would say zero.
-pub fn signed_percent(pct: f64) -> String {
-    let sign = if pct < 0.0 { "−" } else { "+" };
-    let size = pct.abs();
-    if size < 0.095 { format!("{sign}{size:.2} %") } else { format!("{sign}{size:.1} %") }
 }
 
 /// A finding's two numbers, ready to be set side by side.

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::capture::{CaptureError, LoadOptions, load};
 use super::record::record;
 use crate::baseline::{self, observe};
@@ -139,8 +137,7 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
         }
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
-    let digest = Sha256::digest(text.as_bytes());
-    let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = source::sha256(text.as_bytes());
     Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))
 }
 

@@ -57,7 +57,7 @@ pub fn open(path: &Path, limits: Limits) -> Result<Opened, SourceError> {
         let file = File::open(path).map_err(|error| SourceError::unreadable(path, &error))?;
         read_all(BufReader::new(file), path, limits)?
     };
-    let sha256 = hex(&Sha256::digest(&stored));
+    let sha256 = sha256(&stored);
     match stored.as_slice() {
         [0x1f, 0x8b, ..] => inflate(&stored, path, limits, sha256),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
@@ -118,8 +118,9 @@ fn inflate(stored: &[u8], path: &Path, limits: Limits, sha256: String) -> Result
     Ok(Opened { bytes, sha256, defect })
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The digest of bytes in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

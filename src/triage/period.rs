@@ -33,11 +33,16 @@ pub fn find(slots: &[Slot]) -> Option<Period> {
     let main: Vec<Slot> = slots.iter().filter(|slot| slot.stream == stream).copied().collect();
     let anchors = anchors(&main);
     let gaps: Vec<&[Slot]> = gaps(&main, &anchors);
-    let inside = kernels_inside(&gaps)?;
+    // A model of few layers breaks almost as often as it repeats; what begins or ends a step tells then.
+    let edges = gaps.iter().filter(|gap| has_edge(gap)).count();
+    let edges_tell = edges * 3 < gaps.len();
+    let is_edge = |gap: &[Slot]| edges_tell && has_edge(gap);
+    let within: Vec<&[Slot]> = gaps.iter().copied().filter(|gap| !is_edge(gap)).collect();
+    let inside = kernels_inside(&within)?;
     let breaks: Vec<usize> = gaps
         .iter()
         .enumerate()
-        .filter(|(_, gap)| gap.iter().any(|slot| !inside.contains(&slot.kernel.0)))
+        .filter(|(_, gap)| is_edge(gap) || gap.iter().any(|slot| !inside.contains(&slot.kernel.0)))
         .map(|(index, _)| index)
         .collect();
     let counts = layers_per_step(&breaks, anchors.len());
@@ -50,6 +55,11 @@ pub fn find(slots: &[Slot]) -> Option<Period> {
     }
     let stages = stages(&main, &cuts);
     Some(Period { cuts, stages })
+}
+
+/// Whether a gap holds what stands at the edge of a step only: the embedding or the sampling.
+fn has_edge(gap: &[Slot]) -> bool {
+    gap.iter().any(|slot| matches!(slot.role, Role::Embedding | Role::Sampling))
 }
 
 fn gaps<'s>(main: &'s [Slot], anchors: &[Anchor]) -> Vec<&'s [Slot]> {
@@ -142,4 +152,53 @@ fn stages(main: &[Slot], cuts: &[Ns]) -> Vec<Option<Stage>> {
             _ => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Names, StreamId};
+    use crate::triage::layers::KernelIx;
+
+    /// Steps of `layers` layers each, one token grid a step; kernels follow one another without gaps inside.
+    fn slots(layers: usize, grids: &[u32]) -> Vec<Slot> {
+        let mut names = Names::default();
+        let name = names.intern("7");
+        let stream = StreamId { device: crate::trace::DeviceId(name), stream: name };
+        let mut slots = Vec::new();
+        let mut at = 0;
+        for grid in grids {
+            let body = [(1, Role::Norm), (2, Role::Gemm), (3, Role::Attention), (4, Role::Gemm)];
+            let kernels = std::iter::once((0, Role::Embedding))
+                .chain(std::iter::repeat_n(body, layers).flatten())
+                .chain([(1, Role::Norm), (5, Role::Sampling)]);
+            for (kernel, role) in kernels {
+                let start = Ns(at);
+                let (kernel, index) = (KernelIx(kernel), slots.len());
+                slots.push(Slot { kernel, name, role, stream, start, end: Ns(at + 90), grid: *grid, index });
+                at += 100;
+            }
+            at += 5_000;
+        }
+        slots
+    }
+
+    #[test]
+    fn a_model_of_few_layers_has_its_steps_too() {
+        let period = find(&slots(6, &[8; 40])).unwrap();
+        assert_eq!(period.cuts.len(), 39);
+        assert_eq!(period.stages, vec![None; 40], "one grid tells no stage");
+    }
+
+    #[test]
+    fn prefill_is_told_by_its_tokens() {
+        let period = find(&slots(24, &[4096, 8, 8, 8])).unwrap();
+        assert_eq!(period.stages[0], Some(Stage::Prefill));
+        assert_eq!(period.stages[1..], [Some(Stage::Decode); 3]);
+    }
+
+    #[test]
+    fn one_step_has_no_period() {
+        assert_eq!(find(&slots(24, &[8])), None);
+    }
 }

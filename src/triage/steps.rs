@@ -249,16 +249,11 @@ fn by_graph_launch(
     let mut order: Vec<(CorrelationId, Replay)> = replays.into_iter().collect();
     order.sort_unstable_by_key(|(correlation, replay)| (replay.launched, *correlation));
     let largest = order.iter().map(|(_, replay)| replay.activities).max()?;
-    let in_largest: Ns =
-        order.iter().filter(|(_, replay)| replay.activities == largest).map(|(_, replay)| replay.total).sum();
     // A piece of a piecewise graph holds no attention: the engine runs that between the pieces.
     let holds_a_step = |replay: &Replay| {
         replay.activities * 2 >= largest
             && (replay.has_attention || replay.total.0.saturating_mul(2) >= trace.gpu_total().0)
     };
-    if in_largest == Ns::ZERO {
-        return None;
-    }
     let steps_of: HashMap<CorrelationId, usize> = order
         .iter()
         .filter(|(_, replay)| holds_a_step(replay))

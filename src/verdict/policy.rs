@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::code::{Code, Kind};
 use super::finding::{Finding, Level};
 
+/// Standard deviation of normally distributed values in units of their median absolute deviation.
+pub const SIGMA_PER_MAD: f64 = 1.4826;
+
 /// The numbers that decide, in percent unless named otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

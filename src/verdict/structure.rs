@@ -2,25 +2,22 @@
 
 use super::code::Code;
 use super::finding::Finding;
-use super::policy::Thresholds;
+use super::policy::{SIGMA_PER_MAD, Thresholds};
 use crate::baseline::{Change, Measure, PathDelta, RowDelta, StageDelta};
-use crate::common::text::{digits3, launches};
+use crate::common::text::{digits3, launches, signed_percent, signed_time, time};
 use crate::triage::{PathState, Role, Stage};
-
-/// Half-width of a normal distribution in units of the median absolute deviation.
-const SIGMA_PER_MAD: f64 = 1.4826;
 
 /// What a stage's changed rows cost.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Total {
-    /// Added nanoseconds of a step, after minus before.
+    /// Added nanoseconds of a step, after minus before, as measured.
     pub ns: f64,
-    /// Of the baseline's busy time, in percent.
+    /// Of the baseline's busy time, in percent, as measured.
     pub pct: f64,
-    /// In standard deviations of the instances.
+    /// What is left of `pct`, sign kept, when drift and rounding are given the benefit of the doubt.
+    pub certain_pct: f64,
+    /// The price without drift in standard deviations of the instances, sign kept.
     pub sigmas: f64,
-    /// What the baseline's three significant digits leave open, in percent of its busy time.
-    pub rounding_pct: f64,
 }
 
 /// Whether a row's launches changed, which is what structure means.
@@ -34,27 +31,26 @@ pub fn is_structural(row: &RowDelta) -> bool {
 /// Adds up the changed rows of a stage.
 ///
 /// `drift` is the common factor of the unchanged rows: on a machine that is slower as a whole, a kernel that
-/// was swapped for its equal is dearer too, and that is no price of the swap. The smaller of the raw and the
-/// corrected price counts, so that neither drift nor its correction makes one up.
+/// was swapped for its equal is dearer too, and that is no price of the swap. What is certain is the smaller of
+/// the raw and the corrected price, so that neither drift nor its correction makes one up, less what the
+/// baseline's three significant digits leave open.
 pub fn total(delta: &StageDelta, drift: f64) -> Total {
     let changed = || delta.rows.iter().filter(|row| is_structural(row));
     let raw: f64 = changed().map(RowDelta::price_ns).sum();
     let corrected: f64 = changed().map(|row| row.after.ns / drift - row.before.ns).sum();
-    let ns = match (raw > 0.0, corrected > 0.0) {
+    let least = match (raw > 0.0, corrected > 0.0) {
         (true, true) => raw.min(corrected),
         (false, false) => raw.max(corrected),
         _ => 0.0,
     };
+    let open: f64 = changed().map(|row| rounding(row.before.ns)).sum();
     let variance: f64 = changed().map(|row| variance_of(row.before) + variance_of(row.after)).sum();
+    let percent = |ns: f64| if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 };
     Total {
-        ns,
-        pct: if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 },
-        rounding_pct: if delta.busy_before_ns > 0.0 {
-            changed().map(|row| rounding(row.before.ns)).sum::<f64>() * 100.0 / delta.busy_before_ns
-        } else {
-            0.0
-        },
-        sigmas: if variance > 0.0 { ns / variance.sqrt() } else { f64::INFINITY.copysign(ns) },
+        ns: raw,
+        pct: percent(raw),
+        certain_pct: percent((least.abs() - open).max(0.0).copysign(least)),
+        sigmas: if variance > 0.0 { least / variance.sqrt() } else { f64::INFINITY.copysign(least) },
     }
 }
 
@@ -148,10 +144,16 @@ pub fn vanished(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file:
         .collect()
 }
 
+/// Whether a row launches more often by as many launches as another lost, within 2 %.
+fn has_count_of(gone: &RowDelta, other: &RowDelta) -> bool {
+    let more = other.after.launches - other.before.launches;
+    (more - gone.before.launches).abs() <= gone.before.launches * 0.02
+}
+
 fn succeeds(gone: &RowDelta, other: &RowDelta) -> bool {
     let more = other.after.launches - other.before.launches;
     let is_more = is_structural(other) && more > 0.0;
-    let same_count = (more - gone.before.launches).abs() <= gone.before.launches * 0.02;
+    let same_count = has_count_of(gone, other);
     // One more launch of some kernel of the role did not take the place of sixty.
     let same_role = other.role == gone.role
         && (more * 2.0 >= gone.before.launches || other.price_ns() * 4.0 >= gone.before.ns);
@@ -169,13 +171,11 @@ pub fn priced(
     let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
     let first = changed.first()?;
     let total = total(delta, drift);
-    let certain_pct = total.pct.abs() - total.rounding_pct;
-    let code = if total.pct > 0.0
-        && certain_pct >= thresholds.structure_pct
-        && (total.sigmas >= thresholds.structure_sigmas || certain_pct >= thresholds.structure_certain_pct)
-    {
+    let is_beyond_noise =
+        total.sigmas >= thresholds.structure_sigmas || total.certain_pct >= thresholds.structure_certain_pct;
+    let code = if total.certain_pct >= thresholds.structure_pct && is_beyond_noise {
         Code::StructureCostlier
-    } else if total.pct < 0.0 && certain_pct >= thresholds.structure_pct {
+    } else if total.certain_pct <= -thresholds.structure_pct {
         Code::StructureCheaper
     } else {
         Code::KernelReplaced
@@ -196,8 +196,11 @@ pub fn priced(
         1 => ", and 1 more kernel changed".to_owned(),
         others => format!(", and {others} more kernels changed"),
     };
-    let message =
-        format!("{what}{others}: {} a step, {} of GPU time", signed_time(total.ns), signed_pct(total.pct));
+    let message = format!(
+        "{what}{others}: {} a step, {} of GPU time",
+        signed_time(total.ns),
+        signed_percent(total.pct)
+    );
     let subject = gone.unwrap_or(first);
     let help = match code {
         Code::StructureCostlier => {
@@ -217,6 +220,10 @@ pub fn priced(
         .with_evidence(changed.iter().map(|row| evidence(row)).collect())
         .with_kernels(changed.iter().map(|row| row.kernel.clone()).collect())
         .with_help(help);
+    if code == Code::KernelReplaced && total.pct.abs() >= thresholds.structure_pct {
+        let doubt = "the price is not certain: the spread of its instances, the drift of the machine or the rounding of the baseline may explain it";
+        finding.evidence.insert(0, doubt.to_owned());
+    }
     finding.before = finding.before.map(tenth);
     finding.after = finding.after.map(tenth);
     Some(finding)
@@ -236,12 +243,8 @@ fn leading_loss<'d>(changed: &[&'d RowDelta]) -> Option<&'d RowDelta> {
 fn successors<'d>(gone: &RowDelta, changed: &[&'d RowDelta]) -> Vec<&'d RowDelta> {
     let mut found: Vec<&RowDelta> = changed.iter().copied().filter(|row| succeeds(gone, row)).collect();
     // Where something came with the very count of what is gone, other changes of its role are another story.
-    let has_count = |row: &RowDelta| {
-        let more = row.after.launches - row.before.launches;
-        (more - gone.before.launches).abs() <= gone.before.launches * 0.02
-    };
-    if found.iter().any(|row| has_count(row)) {
-        found.retain(|row| has_count(row));
+    if found.iter().any(|row| has_count_of(gone, row)) {
+        found.retain(|row| has_count_of(gone, row));
     }
     found.sort_by(|a, b| {
         (a.role != gone.role)
@@ -301,26 +304,4 @@ fn evidence(row: &RowDelta) -> String {
         time(row.before.ns),
         time(row.after.ns)
     )
-}
-
-/// A time with the unit that suits its size.
-pub fn time(ns: f64) -> String {
-    if ns.abs() >= 999_500.0 {
-        format!("{} ms", digits3(ns / 1e6))
-    } else {
-        format!("{} µs", digits3(ns / 1e3))
-    }
-}
-
-/// A difference of times, sign kept.
-pub fn signed_time(ns: f64) -> String {
-    if ns >= 0.0 { format!("+{}", time(ns)) } else { format!("−{}", time(-ns)) }
-}
-
-/// A percentage with its sign, two significant digits below ten.
-pub fn signed_pct(pct: f64) -> String {
-    let sign = if pct >= 0.0 { "+" } else { "−" };
-    let size = pct.abs();
-    let text = if size < 0.095 { format!("{size:.2}") } else { format!("{size:.1}") };
-    format!("{sign}{text} %")
 }

@@ -2,14 +2,10 @@
 
 use super::code::Code;
 use super::finding::{Finding, Level};
-use super::policy::Thresholds;
-use super::structure::{signed_pct, signed_time, time};
+use super::policy::{SIGMA_PER_MAD, Thresholds};
 use crate::baseline::{Change, RowDelta, StageDelta};
-use crate::common::text::launches;
+use crate::common::text::{launches, signed_percent, signed_time, time};
 use crate::triage::{Role, Stage};
-
-/// Half-width of a normal distribution in units of the median absolute deviation.
-const SIGMA_PER_MAD: f64 = 1.4826;
 
 /// The common movement of unchanged rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,7 +78,7 @@ pub fn rows(
     if is_drifting {
         let message = format!(
             "most unchanged kernels moved by {} together; single kernels are not judged by time",
-            signed_pct((drift.factor - 1.0) * 100.0)
+            signed_percent((drift.factor - 1.0) * 100.0)
         );
         findings.push(
             Finding::new(Code::EnvironmentDrift, stage.as_str(), message)
@@ -129,9 +125,9 @@ fn row_finding(
         launches(row.after.launches),
         time(row.after.each_ns),
         time(row.before.each_ns),
-        signed_pct(raw_pct),
+        signed_percent(raw_pct),
         signed_time(row.price_ns()),
-        signed_pct(cost_pct)
+        signed_percent(cost_pct)
     );
     let help = if is_slower {
         "look for another tile, clock or input shape behind the same name"

@@ -202,7 +202,7 @@ mod tests {
             "python/",
             "",
             "/usr/lib/python3/dist-packages/",
-            "/home/x/vllm/.venv/lib/python3.12/site-packages/",
+            "/srv/x/vllm/.venv/lib/python3.12/site-packages/",
             "C:\\src\\",
         ] {
             assert_eq!(

@@ -11,7 +11,7 @@ mod cut;
 mod slots;
 
 pub use anchor::{Anchor, anchors, main_stream};
-pub use slots::{Slot, slots};
+pub use slots::{KernelIx, Slot, slots};
 
 use super::activity::Timeline;
 use super::model::{BodyStream, LayerBody, Layers};
@@ -81,7 +81,7 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
             .signature
             .iter()
             .map(|(of, kernels)| {
-                let kernels = kernels.iter().map(|kernel| ids.get(slots::KernelIx(*kernel)).to_owned());
+                let kernels = kernels.iter().map(|kernel| ids.get(KernelIx(*kernel)).to_owned());
                 (*of != stream, BodyStream { stream: stream_text(trace, *of), kernels: kernels.collect() })
             })
             .collect();
