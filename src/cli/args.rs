@@ -233,6 +233,9 @@ pub struct CheckArgs {
     /// Traces to judge; names the scenario where the configuration has several
     #[arg(long = "input", value_name = "[SCENARIO=]PATH")]
     pub inputs: Vec<String>,
+    /// A capture that names the source of what the traces measured
+    #[arg(long, visible_alias = "mapping-input", value_name = "[SCENARIO=]PATH")]
+    pub mapping: Vec<String>,
     /// Where report.json, junit.xml and comment.md go
     #[arg(long, value_name = "DIR", default_value = "profgate-report")]
     pub report_dir: PathBuf,

@@ -106,7 +106,10 @@ fn without_config(args: &CheckArgs, baseline: &Path) -> Result<Scenario, CliErro
             "name them: profgate check --baseline FILE TRACES",
         ));
     }
-    Ok(Scenario { name, inputs, baseline: baseline.to_owned() })
+    let mut scenarios = [Scenario { name, inputs, mapping: Vec::new(), baseline: baseline.to_owned() }];
+    replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
+    let [scenario] = scenarios;
+    Ok(scenario)
 }
 
 fn is_name(text: &str) -> bool {
@@ -130,12 +133,19 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
             let scenario = config.scenarios.get(&name)?;
             Some(Scenario {
                 inputs: scenario.input.value.0.iter().map(|input| base.join(input)).collect(),
+                mapping: scenario
+                    .mapping
+                    .iter()
+                    .flat_map(|mapping| &mapping.value.0)
+                    .map(|input| base.join(input))
+                    .collect(),
                 baseline: base.join(&scenario.baseline),
                 name,
             })
         })
         .collect();
-    override_inputs(&mut scenarios, &args.inputs)?;
+    replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
+    replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     Ok((scenarios, config.policy()))
 }
 
@@ -166,8 +176,19 @@ fn unknown_scenario<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone
     CliError::usage("unknown scenario", name, help)
 }
 
-/// `--input` replaces a scenario's input; several for one scenario add up.
-fn override_inputs(scenarios: &mut [Scenario], inputs: &[String]) -> Result<(), CliError> {
+/// Which paths of a scenario an option replaces.
+#[derive(Debug, Clone, Copy)]
+enum Paths {
+    Input,
+    Mapping,
+}
+
+/// `--input` and `--mapping` replace a scenario's own; several for one scenario add up.
+fn replace_paths(scenarios: &mut [Scenario], inputs: &[String], which: Paths) -> Result<(), CliError> {
+    let option = match which {
+        Paths::Input => "--input",
+        Paths::Mapping => "--mapping",
+    };
     let mut replaced: Vec<String> = Vec::new();
     let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
     for input in inputs {
@@ -180,19 +201,23 @@ fn override_inputs(scenarios: &mut [Scenario], inputs: &[String]) -> Result<(), 
                 [only] => (only.clone(), input.as_str()),
                 _ => {
                     return Err(CliError::usage(
-                        "which scenario is this input for?",
+                        "which scenario is this path for?",
                         input.clone(),
-                        format!("write --input SCENARIO={input}"),
+                        format!("write {option} SCENARIO={input}"),
                     ));
                 }
             },
         };
         let Some(scenario) = scenarios.iter_mut().find(|scenario| scenario.name == name) else { continue };
+        let paths = match which {
+            Paths::Input => &mut scenario.inputs,
+            Paths::Mapping => &mut scenario.mapping,
+        };
         if !replaced.contains(&name) {
-            scenario.inputs.clear();
+            paths.clear();
             replaced.push(name);
         }
-        scenario.inputs.push(PathBuf::from(path));
+        paths.push(PathBuf::from(path));
     }
     Ok(())
 }

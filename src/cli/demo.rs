@@ -60,6 +60,7 @@ fn judge(
     let scenario = Scenario {
         name: "demo-moe-decode".to_owned(),
         inputs: vec![PathBuf::from(capture)],
+        mapping: Vec::new(),
         baseline: baseline.to_owned(),
     };
     let progress = |done, all| context.progress(done, all);

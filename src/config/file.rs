@@ -30,6 +30,9 @@ pub struct Config {
 pub struct ConfigScenario {
     /// Trace file or directory, relative to the configuration.
     pub input: Spanned<Inputs>,
+    /// Traces of a run that names the source of what the input measured, relative to the configuration.
+    #[serde(default)]
+    pub mapping: Option<Spanned<Inputs>>,
     /// Baseline file, relative to the configuration.
     pub baseline: PathBuf,
 }
@@ -92,9 +95,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
         return Err(YamlError::at(path, &config.schema, message).with_help("this version reads `schema: 1`"));
     }
     for scenario in config.scenarios.values() {
-        if scenario.input.value.0.is_empty() {
-            return Err(YamlError::at(path, &scenario.input, "`input` is an empty list")
-                .with_help("name a trace file or a directory"));
+        let mapping = scenario.mapping.iter().map(|mapping| ("mapping", mapping));
+        for (key, inputs) in std::iter::once(("input", &scenario.input)).chain(mapping) {
+            if inputs.value.0.is_empty() {
+                return Err(YamlError::at(path, inputs, format!("`{key}` is an empty list"))
+                    .with_help("name a trace file or a directory"));
+            }
         }
     }
     for (code, level) in &config.policy.levels {
@@ -149,6 +155,9 @@ mod tests {
             error("schema: 1\nscenarios:\n  a: { input: [], baseline: b.yaml }\n").place(),
             "profgate.yaml:3:15"
         );
+        let empty = error("schema: 1\nscenarios:\n  a: { input: t/, mapping: [], baseline: b.yaml }\n");
+        assert_eq!(empty.place(), "profgate.yaml:3:28");
+        assert!(empty.message.contains("`mapping`"), "{}", empty.message);
     }
 
     #[test]

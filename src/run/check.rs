@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::capture::{CaptureError, LoadOptions, load};
+use super::capture::{CaptureError, LoadOptions, load_mapped};
 use super::record::record;
 use crate::baseline::{self, observe};
 use crate::common::yaml::YamlError;
@@ -20,6 +20,8 @@ pub struct Scenario {
     pub name: String,
     /// Where the capture lies.
     pub inputs: Vec<PathBuf>,
+    /// Where a capture lies that names the source of what the inputs measured; may be empty.
+    pub mapping: Vec<PathBuf>,
     /// Where the baseline lies.
     pub baseline: PathBuf,
 }
@@ -150,7 +152,7 @@ fn one(
     let path = scenario.baseline.display().to_string();
     let reference =
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
-    let capture = match load(&scenario.inputs, classifier, &options.load) {
+    let capture = match load_mapped(&scenario.inputs, &scenario.mapping, classifier, &options.load) {
         Ok(capture) => capture,
         // Files that make no capture are a mistake in naming them, as in every other command.
         Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),

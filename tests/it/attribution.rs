@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Scratch, arg, corpus, run};
+use crate::support::{Scratch, arg, corpus, run, run_in};
 use profgate::source::Limits;
 use profgate::synth::{Stage, presets};
 use profgate::trace::{SetupKind, Trace};
@@ -286,4 +286,31 @@ fn a_mapping_that_is_missing_is_said() {
     let formal = scratch.capture("formal", &presets::moe_one_step());
     let run = run(&["triage", arg(&formal), "--mapping", arg(Path::new("no-such-file.json"))]);
     assert_eq!(run.code, 5, "{}", run.stderr);
+}
+
+#[test]
+fn the_gate_takes_the_mapping_capture_of_a_scenario_or_of_the_command_line() {
+    let scratch = Scratch::new("attribution-gate");
+    let (formal, mapping) = pair(&scratch);
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["baseline", "record", arg(&formal), "-o", "b.yaml"]).code, 0);
+    let exact_pct = |args: &[&str]| {
+        let run = run_in(&here, args);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let report: Value =
+            serde_json::from_slice(&std::fs::read(here.join("profgate-report/report.json")).unwrap())
+                .unwrap();
+        stage(&report["scenarios"][0]["triage"], "decode")["attribution"]["exact_pct"].as_f64().unwrap()
+    };
+    let without = exact_pct(&["check", "--baseline", "b.yaml", arg(&formal)]);
+    let named = exact_pct(&["check", "--baseline", "b.yaml", arg(&formal), "--mapping", arg(&mapping)]);
+    assert!(named > without + 50.0, "{named} after {without}");
+    scratch.file(
+        "profgate.yaml",
+        "schema: 1\nscenarios:\n  d: { input: formal, mapping: mapping, baseline: b.yaml }\n",
+    );
+    assert_eq!(exact_pct(&["check"]), named);
+    let missing = run_in(&here, &["check", "--mapping", "d=nowhere"]);
+    assert_eq!(missing.code, 5, "{}", missing.stdout);
+    assert!(missing.stdout.contains("nowhere"), "{}", missing.stdout);
 }
