@@ -1,7 +1,7 @@
 //! The differences between a baseline's stage and a capture's. No opinion.
 
 use super::file::{ExpectedPath, ExpectedRow, ExpectedStage};
-use super::observe::{Measure, PathObservation, RowObservation, StageObservation};
+use super::observation::{Band, Measure, PathObservation, RowObservation, StageObservation};
 use crate::triage::{PathState, Role};
 
 /// How a row differs.
@@ -30,6 +30,8 @@ pub struct RowDelta {
     pub before: Measure,
     /// The capture's numbers; zeros when it has none.
     pub after: Measure,
+    /// How far the baseline's time of a step moved between its captures.
+    pub band: Band,
     /// Share of the baseline's stage, in percent.
     pub share_before: f64,
     /// Instances measured in the capture, over all ranks.
@@ -64,6 +66,27 @@ pub struct PathDelta {
     pub line: u64,
 }
 
+/// What a role leaves exposed, on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverlapDelta {
+    /// Whose time.
+    pub role: Role,
+    /// Exposed nanoseconds of a step before; `None` when the baseline has no row of the role.
+    pub before_ns: Option<f64>,
+    /// How far they moved between the baseline's captures.
+    pub band: Band,
+    /// Exposed nanoseconds of a step now; 0 when the capture has no row of the role.
+    pub after_ns: f64,
+    /// The promised limit, in nanoseconds.
+    pub at_most_ns: Option<f64>,
+    /// The role that hid most before.
+    pub hidden_by_before: Option<Role>,
+    /// The role that hides most now.
+    pub hidden_by_after: Option<Role>,
+    /// The baseline's line, 0 when it has none.
+    pub line: u64,
+}
+
 /// One stage on both sides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageDelta {
@@ -71,8 +94,12 @@ pub struct StageDelta {
     pub rows: Vec<RowDelta>,
     /// Every expected path.
     pub paths: Vec<PathDelta>,
+    /// What each role leaves exposed, where either side has the role.
+    pub overlaps: Vec<OverlapDelta>,
     /// Busy nanoseconds of a step before.
     pub busy_before_ns: f64,
+    /// How far they moved between the baseline's captures.
+    pub busy_band: Band,
     /// Busy nanoseconds of a step after.
     pub busy_after_ns: f64,
 }
@@ -95,6 +122,7 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
                 change: Change::Came,
                 before: Measure::default(),
                 after: row.measure,
+                band: Band::default(),
                 share_before: 0.0,
                 instances: row.instances,
                 line: 0,
@@ -110,7 +138,9 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
     StageDelta {
         rows,
         paths,
+        overlaps: overlap_deltas(baseline, capture),
         busy_before_ns: baseline.steps.value.busy_us * 1e3,
+        busy_band: band(baseline.steps.value.mad_us, baseline.steps.value.n),
         busy_after_ns: capture.busy_ns,
     }
 }
@@ -125,6 +155,8 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
     };
     let after = found.map(|row| row.measure).unwrap_or_default();
     let change = match found {
+        // A row that only some of the baseline's captures had may be missing once more.
+        None if before.launches > 0.0 && is_same_count(before, after) => Change::Same,
         None => Change::Gone,
         Some(_) if is_same_count(before, after) => Change::Same,
         Some(_) => Change::Count,
@@ -135,6 +167,7 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
         change,
         before,
         after,
+        band: band(expected.mad_us, expected.n),
         share_before: expected.share,
         instances: found.map_or(0, |row| row.instances),
         line,
@@ -150,6 +183,45 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
 fn is_same_count(before: Measure, after: Measure) -> bool {
     let difference = (after.launches - before.launches).abs();
     difference <= before.launches * 0.005 || difference < before.spread.max(after.spread) / 2.0
+}
+
+fn band(mad_us: f64, captures: Option<u32>) -> Band {
+    Band { mad_ns: mad_us * 1e3, captures: captures.unwrap_or(1) }
+}
+
+fn overlap_deltas(baseline: &ExpectedStage, capture: &StageObservation) -> Vec<OverlapDelta> {
+    let mut deltas: Vec<OverlapDelta> = baseline
+        .overlaps
+        .iter()
+        .map(|row| {
+            let found = capture.overlaps.get(&row.value.role);
+            OverlapDelta {
+                role: row.value.role,
+                before_ns: Some(row.value.exposed_us * 1e3),
+                band: band(row.value.mad_us, row.value.n),
+                after_ns: found.map_or(0.0, |found| found.exposed_ns),
+                at_most_ns: row.value.at_most.map(|us| us * 1e3),
+                hidden_by_before: row.value.hidden_by,
+                hidden_by_after: found.and_then(|found| found.hidden_by),
+                line: row.referenced.line(),
+            }
+        })
+        .collect();
+    for (role, found) in &capture.overlaps {
+        if !baseline.overlaps.iter().any(|row| row.value.role == *role) {
+            deltas.push(OverlapDelta {
+                role: *role,
+                before_ns: None,
+                band: Band::default(),
+                after_ns: found.exposed_ns,
+                at_most_ns: None,
+                hidden_by_before: None,
+                hidden_by_after: found.hidden_by,
+                line: 0,
+            });
+        }
+    }
+    deltas
 }
 
 fn path_delta(expected: &ExpectedPath, line: u64, capture: &StageObservation) -> PathDelta {

@@ -1,16 +1,13 @@
 //! The baseline file as a person reads and edits it. Strict: an unknown key is an error with its place.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Deserialize;
 
-use super::fingerprint::{Fingerprint, UNKNOWN};
-use crate::common::yaml::{self, Spanned, YamlError};
+use super::fingerprint::{Fingerprint, UNKNOWN, Versions};
+use super::observation::{BodyObservation, LayersObservation};
+use crate::common::yaml::Spanned;
 use crate::triage::{FoundBy, PathState, Role, Stage};
-
-/// The schema number that this version writes and reads.
-const SCHEMA: u32 = 1;
 
 /// A baseline file.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,9 +40,21 @@ pub struct Comparable {
     pub model: Option<String>,
     /// Size of tensor parallelism.
     pub tp: Option<u32>,
+    /// Size of pipeline parallelism.
+    pub pp: Option<u32>,
+    /// Size of data parallelism.
+    pub dp: Option<u32>,
+    /// Size of expert parallelism.
+    pub ep: Option<u32>,
+    /// Type of weights and activations.
+    pub dtype: Option<String>,
+    /// Quantisation of the weights.
+    pub quantization: Option<String>,
+    /// What was sent to the server, in the user's words.
+    pub workload: Option<String>,
 }
 
-/// Provenance.
+/// Where the numbers come from. Versions may differ; the rest is only noted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recorded {
@@ -55,6 +64,10 @@ pub struct Recorded {
     pub captures: Option<u32>,
     /// Runtime such as `cuda 12.4`.
     pub runtime: Option<String>,
+    /// What the driver supports, in the same words.
+    pub driver: Option<String>,
+    /// Version of the serving engine.
+    pub engine: Option<String>,
     /// Commit of the server, when the user gives one.
     pub commit: Option<String>,
 }
@@ -71,6 +84,12 @@ pub struct ExpectedStage {
     /// Catalog paths.
     #[serde(default)]
     pub paths: Vec<Spanned<ExpectedPath>>,
+    /// What of a role's time nothing hides.
+    #[serde(default)]
+    pub overlaps: Vec<Spanned<ExpectedOverlap>>,
+    /// The repeating bodies.
+    #[serde(default)]
+    pub layers: Option<Spanned<ExpectedLayers>>,
 }
 
 /// Sums over a step.
@@ -83,6 +102,11 @@ pub struct ExpectedSteps {
     pub activities: f64,
     /// Busy time of a step in microseconds.
     pub busy_us: f64,
+    /// Median absolute deviation of `busy-us` between captures.
+    #[serde(default)]
+    pub mad_us: f64,
+    /// Captures that `busy-us` is the median of; those of the file when not given.
+    pub n: Option<u32>,
 }
 
 /// One kernel row.
@@ -100,6 +124,11 @@ pub struct ExpectedRow {
     pub spread: f64,
     /// Added microseconds of a step.
     pub us: f64,
+    /// Median absolute deviation of `us` between captures.
+    #[serde(default)]
+    pub mad_us: f64,
+    /// Captures that `us` is the median of; those of the file when not given.
+    pub n: Option<u32>,
     /// Median microseconds of one instance.
     #[serde(default)]
     pub each_us: f64,
@@ -127,6 +156,71 @@ pub struct ExpectedPath {
     pub split: u64,
 }
 
+/// How much of a role's time no other stream hides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectedOverlap {
+    /// Whose time.
+    pub role: Role,
+    /// The role that hides most of what is hidden.
+    pub hidden_by: Option<Role>,
+    /// Exposed microseconds of a step.
+    pub exposed_us: f64,
+    /// Median absolute deviation of `exposed-us` between captures.
+    #[serde(default)]
+    pub mad_us: f64,
+    /// Captures that `exposed-us` is the median of; those of the file when not given.
+    pub n: Option<u32>,
+    /// A promise: more exposed microseconds of a step than these are a regression.
+    pub at_most: Option<f64>,
+}
+
+/// The repeating bodies of a step.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectedLayers {
+    /// How many layers.
+    pub count: u64,
+    /// The distinct bodies.
+    pub bodies: Vec<Spanned<ExpectedBody>>,
+}
+
+/// One repeating body.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectedBody {
+    /// `A`, `B`, …
+    pub id: String,
+    /// How often it runs in a step.
+    pub repeats: u64,
+    /// Kernel ids in order, of the stream with most of them.
+    pub kernels: Vec<String>,
+    /// The same of each other stream.
+    #[serde(default)]
+    pub beside: Vec<Vec<String>>,
+}
+
+impl ExpectedLayers {
+    /// In the shape of a measured one.
+    pub fn observation(&self) -> LayersObservation {
+        let bodies = self.bodies.iter().map(|body| {
+            let body = &body.value;
+            let mut streams = vec![body.kernels.clone()];
+            streams.extend(body.beside.iter().cloned());
+            BodyObservation { id: body.id.clone(), repeats: body.repeats, streams }
+        });
+        LayersObservation { count: self.count, bodies: bodies.collect() }
+    }
+}
+
+impl Recorded {
+    /// The versions, to be held against a capture's.
+    pub fn versions(&self) -> Versions {
+        let known = |text: &Option<String>| text.clone().filter(|text| text != UNKNOWN && !text.is_empty());
+        Versions { runtime: known(&self.runtime), driver: known(&self.driver), engine: known(&self.engine) }
+    }
+}
+
 impl Comparable {
     /// As a fingerprint that captures can be held against.
     pub fn fingerprint(&self) -> Fingerprint {
@@ -138,112 +232,12 @@ impl Comparable {
             framework: known(&self.framework),
             model: known(&self.model),
             tp: self.tp,
+            pp: self.pp,
+            dp: self.dp,
+            ep: self.ep,
+            dtype: known(&self.dtype),
+            quantization: known(&self.quantization),
+            workload: known(&self.workload),
         }
-    }
-}
-
-/// Reads a baseline. `path` labels errors; nothing is opened here.
-pub fn parse(text: &str, path: &Path) -> Result<Baseline, YamlError> {
-    let baseline: Baseline = yaml::from_str(text, path)?;
-    if baseline.schema.value != SCHEMA {
-        let message = format!("schema {} is not known to this version", baseline.schema.value);
-        return Err(YamlError::at(path, &baseline.schema, message)
-            .with_help("update profgate, or record the baseline anew with this version"));
-    }
-    if baseline.stages.is_empty() {
-        return Err(YamlError {
-            path: path.to_owned(),
-            line: 0,
-            column: 0,
-            message: "`stages` is empty, so nothing would be judged".to_owned(),
-            help: Some("record the baseline from a capture".to_owned()),
-        });
-    }
-    for stage in baseline.stages.values() {
-        check_steps(stage, path)?;
-        check_rows(stage, path)?;
-        check_unique(stage, path)?;
-    }
-    Ok(baseline)
-}
-
-fn check_steps(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
-    let steps = &stage.steps.value;
-    let is_number = |value: f64| value.is_finite() && value >= 0.0;
-    if !is_number(steps.busy_us) || !is_number(steps.activities) {
-        return Err(YamlError::at(path, &stage.steps, "a number of `steps` is negative or not finite"));
-    }
-    if steps.busy_us == 0.0 && !stage.kernels.is_empty() {
-        return Err(YamlError::at(path, &stage.steps, "`busy-us` is 0, so no price could be judged")
-            .with_help("record the baseline anew"));
-    }
-    if stage.kernels.is_empty() && stage.paths.is_empty() {
-        return Err(YamlError::at(path, &stage.steps, "the stage has neither kernels nor paths to judge"));
-    }
-    Ok(())
-}
-
-fn check_rows(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
-    for row in &stage.kernels {
-        let value = &row.value;
-        let numbers = [value.launches, value.spread, value.us, value.each_us, value.each_mad_us, value.share];
-        if numbers.iter().any(|number| !number.is_finite() || *number < 0.0) {
-            let message = format!("a number of `{}` is negative or not finite", value.kernel);
-            return Err(YamlError::at(path, row, message));
-        }
-    }
-    Ok(())
-}
-
-fn check_unique(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
-    let mut kernels = std::collections::BTreeSet::new();
-    for row in &stage.kernels {
-        if !kernels.insert(&row.value.kernel) {
-            let message = format!("kernel `{}` has two rows in one stage", row.value.kernel);
-            return Err(YamlError::at(path, row, message).with_help("keep one of them"));
-        }
-    }
-    let mut paths = std::collections::BTreeSet::new();
-    for row in &stage.paths {
-        if !paths.insert(&row.value.path) {
-            let message = format!("path `{}` has two rows in one stage", row.value.path);
-            return Err(YamlError::at(path, row, message).with_help("keep one of them"));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(stages: &str) -> YamlError {
-        let text = format!("schema: 1\ncomparable: {{ gpu: G }}\nstages:{stages}");
-        parse(&text, Path::new("b.yaml")).unwrap_err()
-    }
-
-    const STEPS: &str = "\n  all:\n    steps: { found-by: none, activities: 1, busy-us: 5 }\n";
-
-    #[test]
-    fn a_baseline_that_judges_nothing_is_refused() {
-        assert!(error(" {}").message.contains("nothing would be judged"));
-        assert_eq!(error(STEPS).line, 5);
-        let zero = STEPS.replace("busy-us: 5", "busy-us: 0");
-        let wrong =
-            error(&format!("{zero}    kernels:\n      - {{ kernel: k, role: gemm, launches: 1, us: 1 }}\n"));
-        assert!(wrong.message.contains("no price"), "{}", wrong.message);
-    }
-
-    #[test]
-    fn numbers_must_be_finite_and_rows_unique() {
-        let row = "      - { kernel: k, role: gemm, launches: 1, us: 1 }\n";
-        let twice = error(&format!("{STEPS}    kernels:\n{row}{row}"));
-        assert_eq!((twice.line, twice.message.as_str()), (8, "kernel `k` has two rows in one stage"));
-        let nan = error(&format!("{STEPS}    kernels:\n{}", row.replace("us: 1", "us: .nan")));
-        assert_eq!(nan.line, 7);
-        let nan = error(&STEPS.replace("activities: 1", "activities: .nan"));
-        assert_eq!(nan.line, 5);
-        let path = "      - { path: p, expect: active }\n";
-        assert_eq!(error(&format!("{STEPS}    paths:\n{path}{path}")).line, 8);
     }
 }

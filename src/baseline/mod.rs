@@ -5,13 +5,23 @@
 mod delta;
 mod file;
 mod fingerprint;
+mod merge;
+mod observation;
 mod observe;
+mod read;
 mod write;
 
-pub use delta::{Change, PathDelta, RowDelta, StageDelta, compare};
+pub use delta::{Change, OverlapDelta, PathDelta, RowDelta, StageDelta, compare};
 pub use file::{
-    Baseline, Comparable, ExpectedPath, ExpectedRow, ExpectedStage, ExpectedSteps, Recorded, parse,
+    Baseline, Comparable, ExpectedBody, ExpectedLayers, ExpectedOverlap, ExpectedPath, ExpectedRow,
+    ExpectedStage, ExpectedSteps, Recorded,
 };
-pub use fingerprint::{Fingerprint, Mismatch, UNKNOWN};
-pub use observe::{Measure, Observation, PathObservation, RowObservation, StageObservation, observe};
+pub use fingerprint::{Fingerprint, Mismatch, UNKNOWN, Versions};
+pub use merge::{NoRepeats, merge};
+pub use observation::{
+    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, PathObservation,
+    RowObservation, StageObservation,
+};
+pub use observe::observe;
+pub use read::parse;
 pub use write::to_yaml;

@@ -2,86 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::fingerprint::Fingerprint;
-use crate::triage::{FoundBy, KernelRow, PathState, Role, Stage, StageTriage, Triage, median};
-
-/// The measured side of a comparison: one capture, all its ranks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
-    /// What was measured, and on what.
-    pub fingerprint: Fingerprint,
-    /// Runtime such as `cuda 12.4`.
-    pub runtime: Option<String>,
-    /// Per stage.
-    pub stages: BTreeMap<Stage, StageObservation>,
-}
-
-/// One stage over all ranks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StageObservation {
-    /// How steps were told apart.
-    pub found_by: FoundBy,
-    /// Activities of a step, mean over ranks.
-    pub activities: f64,
-    /// Busy time of a step in nanoseconds, median over ranks.
-    pub busy_ns: f64,
-    /// Share of the stage's GPU time that lies outside every step, in percent, largest over ranks.
-    pub outside_pct: f64,
-    /// Kernel rows with work inside steps, by kernel id.
-    pub rows: BTreeMap<String, RowObservation>,
-    /// Catalog paths, by id.
-    pub paths: BTreeMap<String, PathObservation>,
-}
-
-/// What a row launches and costs.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Measure {
-    /// Launches of a step, mean over ranks.
-    pub launches: f64,
-    /// Most minus fewest launches over steps and ranks.
-    pub spread: f64,
-    /// Added nanoseconds of a step, median over the ranks that have the row, scaled to all ranks. For a
-    /// communication kernel whose instances could be matched over ranks: what it costs when no rank waits.
-    pub ns: f64,
-    /// Median added nanoseconds of one instance.
-    pub each_ns: f64,
-    /// Median absolute deviation of the instances.
-    pub each_mad_ns: f64,
-}
-
-/// One kernel id of one stage over all ranks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RowObservation {
-    /// What it does.
-    pub role: Role,
-    /// Launches and times.
-    pub measure: Measure,
-    /// Share of the stage's added time, in percent.
-    pub share_pct: f64,
-    /// Instances measured inside steps, over all ranks.
-    pub instances: u64,
-    /// The raw name with the most time, for a person to recognise.
-    pub name: String,
-}
-
-/// One catalog path of one stage.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PathObservation {
-    /// What it does.
-    pub state: PathState,
-    /// Fused instances of a step.
-    pub fused: u64,
-    /// Split instances of a step.
-    pub split: u64,
-    /// Its name for people.
-    pub name: String,
-    /// Flags that switch it on.
-    pub flags_on: Vec<String>,
-    /// Flags that switch it off.
-    pub flags_off: Vec<String>,
-    /// Where the fused code lives.
-    pub source_paths: Vec<String>,
-}
+use super::fingerprint::{Fingerprint, Versions};
+use super::observation::{
+    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, PathObservation,
+    RowObservation, StageObservation,
+};
+use crate::triage::{FoundBy, KernelRow, Layers, Role, Stage, StageTriage, Triage, median};
 
 /// What the communication kernels of a stage cost in a step when no rank waits, by kernel id.
 type TrueCosts<'a> = BTreeMap<&'a str, i64>;
@@ -99,10 +25,8 @@ pub fn observe(ranks: &[Triage]) -> Observation {
     };
     Observation {
         fingerprint: Fingerprint::of(ranks),
-        runtime: ranks
-            .first()
-            .and_then(|triage| triage.traces.first())
-            .and_then(|entry| entry.runtime.clone()),
+        versions: Versions::of(ranks),
+        captures: 1,
         stages: stages
             .into_iter()
             .map(|(stage, parts)| (stage, observe_stage(&parts, &true_costs(stage))))
@@ -137,7 +61,14 @@ fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObs
             let name = first.names.first().map(|name| name.name.clone()).unwrap_or_default();
             Some((
                 kernel.to_owned(),
-                RowObservation { role: first.role, measure, share_pct: 0.0, instances, name },
+                RowObservation {
+                    role: first.role,
+                    measure,
+                    band: Band::ONCE,
+                    share_pct: 0.0,
+                    instances,
+                    name,
+                },
             ))
         })
         .collect();
@@ -150,9 +81,12 @@ fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObs
         found_by: parts.first().map_or(FoundBy::None, |part| part.steps.found_by),
         activities: parts.iter().map(|part| part.steps.activities_per_step).sum::<f64>() / ranks,
         busy_ns: median(&mut busy) as f64,
+        busy_band: Band::ONCE,
         outside_pct: parts.iter().map(|part| outside_pct(part)).fold(0.0, f64::max),
         rows,
         paths: observe_paths(parts),
+        overlaps: observe_overlaps(parts),
+        layers: parts.iter().find_map(|part| part.layers.as_ref()).map(observe_layers),
     }
 }
 
@@ -193,4 +127,79 @@ fn observe_paths(parts: &[&StageTriage]) -> BTreeMap<String, PathObservation> {
         }
     }
     paths
+}
+
+/// Roles of which less than this part of the busy time is hidden are not noted: that is chance.
+const LEAST_HIDDEN_PART: f64 = 0.001;
+
+/// Part of a role's own time that is hidden when hiding it is what the second stream is for. Of two partners
+/// the one that is hidden for the most part is the overlap; the other one runs on as if alone.
+const HIDDEN_ROLE_PART: f64 = 0.5;
+
+fn observe_overlaps(parts: &[&StageTriage]) -> BTreeMap<Role, OverlapObservation> {
+    let mut by_role: BTreeMap<Role, Vec<RoleTimes>> = BTreeMap::new();
+    for part in parts {
+        for (role, times) in role_times(part) {
+            by_role.entry(role).or_default().push(times);
+        }
+    }
+    let mut busy: Vec<i64> = parts.iter().map(|part| part.steps.busy_per_step_ns).collect();
+    let least_hidden = median(&mut busy) as f64 * LEAST_HIDDEN_PART;
+    by_role
+        .into_iter()
+        .filter_map(|(role, times)| {
+            let mut exposed: Vec<i64> = times.iter().map(|one| one.exposed_ns).collect();
+            let mut hidden: Vec<i64> = times.iter().map(|one| one.hidden_ns).collect();
+            let hidden_ns = median(&mut hidden) as f64;
+            let whole_ns = median(&mut exposed) as f64 + hidden_ns;
+            let is_hidden = hidden_ns >= least_hidden.max(whole_ns * HIDDEN_ROLE_PART).max(1.0);
+            if role != Role::Communication && !is_hidden {
+                return None;
+            }
+            // The rank that comes last to a collective does not wait; what it shows is no one's waiting.
+            let exposed_ns = match role {
+                Role::Communication => exposed.iter().copied().min().unwrap_or(0),
+                _ => median(&mut exposed),
+            };
+            let mut partners: BTreeMap<Role, i64> = BTreeMap::new();
+            for (partner, ns) in times.iter().flat_map(|one| &one.hidden_by) {
+                *partners.entry(*partner).or_default() += ns;
+            }
+            let most = partners.iter().max_by_key(|(role, ns)| (**ns, std::cmp::Reverse(**role)));
+            let hidden_by = most.map(|(role, _)| *role).filter(|_| hidden_ns >= least_hidden.max(1.0));
+            Some((role, OverlapObservation { exposed_ns: exposed_ns as f64, band: Band::ONCE, hidden_by }))
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct RoleTimes {
+    exposed_ns: i64,
+    hidden_ns: i64,
+    hidden_by: BTreeMap<Role, i64>,
+}
+
+/// Exposed and hidden time of a rank's step, by role; hidden time that lies outside steps counts too.
+fn role_times(part: &StageTriage) -> BTreeMap<Role, RoleTimes> {
+    let steps = i64::try_from(part.steps.count.max(1)).unwrap_or(i64::MAX);
+    let mut by_role: BTreeMap<Role, RoleTimes> = BTreeMap::new();
+    for row in part.kernels.iter().filter(|row| row.launches_per_step > 0.0) {
+        let times = by_role.entry(row.role).or_default();
+        times.exposed_ns += row.exclusive_per_step_ns;
+        times.hidden_ns += row.hidden_ns / steps;
+        for by in &row.hidden_by {
+            *times.hidden_by.entry(by.role).or_default() += by.ns;
+        }
+    }
+    by_role
+}
+
+fn observe_layers(layers: &Layers) -> LayersObservation {
+    let bodies = layers.bodies.iter().map(|body| {
+        let mut streams: Vec<Vec<String>> =
+            body.streams.iter().map(|stream| stream.kernels.clone()).collect();
+        streams.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        BodyObservation { id: body.id.clone(), repeats: body.repeats, streams }
+    });
+    LayersObservation { count: layers.count, bodies: bodies.collect() }
 }

@@ -3,23 +3,25 @@
 use std::fmt::Write;
 
 use super::fingerprint::{Fingerprint, UNKNOWN};
-use super::observe::{Observation, StageObservation};
+use super::observation::{Band, BodyObservation, Observation, StageObservation};
 use crate::common::text::{digits3, launches};
 use crate::common::yaml::scalar;
 use crate::triage::PathState;
 
 /// Writes an observation as a baseline file. Same observation, same bytes.
-pub fn to_yaml(observation: &Observation, captures: u32, commit: Option<&str>) -> String {
+pub fn to_yaml(observation: &Observation, commit: Option<&str>) -> String {
     let mut out = String::new();
     out.push_str(
         "# Written by `profgate baseline record`. Review it like code; times are microseconds of one step.\n",
     );
     out.push_str("schema: 1\n");
     line(&mut out, 0, "comparable", &comparable(&observation.fingerprint));
-    let mut recorded =
-        vec![pair("profgate", &scalar(env!("CARGO_PKG_VERSION"))), pair("captures", &captures.to_string())];
-    if let Some(runtime) = &observation.runtime {
-        recorded.push(pair("runtime", &scalar(runtime)));
+    let mut recorded = vec![
+        pair("profgate", &scalar(env!("CARGO_PKG_VERSION"))),
+        pair("captures", &observation.captures.to_string()),
+    ];
+    for (key, value) in observation.versions.parts() {
+        recorded.extend(value.map(|value| pair(key, &scalar(&value))));
     }
     if let Some(commit) = commit {
         recorded.push(pair("commit", &scalar(commit)));
@@ -30,32 +32,47 @@ pub fn to_yaml(observation: &Observation, captures: u32, commit: Option<&str>) -
         out.push_str("  ");
         out.push_str(stage.as_str());
         out.push_str(":\n");
-        write_stage(&mut out, observed);
+        write_stage(&mut out, observed, observation.captures);
     }
     out
 }
 
+/// Ranks stand behind the sizes; of what most captures do not tell, only what this one tells is written.
 fn comparable(fingerprint: &Fingerprint) -> Vec<String> {
-    let text = |value: &Option<String>| scalar(value.as_deref().unwrap_or(UNKNOWN));
-    let mut parts = vec![pair("gpu", &text(&fingerprint.gpu))];
-    if let Some(gpus) = fingerprint.gpus {
-        parts.push(pair("gpus", &gpus.to_string()));
-    }
-    parts.push(pair("ranks", &fingerprint.ranks.to_string()));
-    parts.push(pair("framework", &text(&fingerprint.framework)));
-    parts.push(pair("model", &text(&fingerprint.model)));
-    if let Some(tp) = fingerprint.tp {
-        parts.push(pair("tp", &tp.to_string()));
+    let mut parts = Vec::new();
+    for (key, value) in fingerprint.parts() {
+        match (key, value) {
+            ("gpu" | "framework" | "model", None) => parts.push(pair(key, UNKNOWN)),
+            ("gpus" | "tp" | "pp" | "dp" | "ep", Some(number)) => parts.push(pair(key, &number)),
+            (_, Some(text)) => parts.push(pair(key, &scalar(&text))),
+            (_, None) => {}
+        }
+        if key == "gpus" {
+            parts.push(pair("ranks", &fingerprint.ranks.to_string()));
+        }
     }
     parts
 }
 
-fn write_stage(out: &mut String, stage: &StageObservation) {
-    let steps = [
+/// How far a number moved, where there were repeats; `n` where not every capture has it.
+fn band_parts(band: Band, captures: u32) -> Vec<String> {
+    let mut parts = Vec::new();
+    if captures > 1 {
+        parts.push(pair("mad-us", &digits3(band.mad_ns / 1e3)));
+        if band.captures != captures {
+            parts.push(pair("n", &band.captures.to_string()));
+        }
+    }
+    parts
+}
+
+fn write_stage(out: &mut String, stage: &StageObservation, captures: u32) {
+    let mut steps = vec![
         pair("found-by", stage.found_by.as_str()),
         pair("activities", &launches(stage.activities)),
         pair("busy-us", &digits3(stage.busy_ns / 1e3)),
     ];
+    steps.extend(band_parts(stage.busy_band, captures));
     line(out, 4, "steps", &steps);
     let mut rows: Vec<_> = stage.rows.iter().collect();
     // By the rounded time first: two captures whose rows differ by noise shall give the same order.
@@ -73,8 +90,9 @@ fn write_stage(out: &mut String, stage: &StageObservation) {
         if row.measure.spread > 0.0 {
             parts.push(pair("spread", &launches(row.measure.spread)));
         }
+        parts.push(pair("us", &digits3(row.measure.ns / 1e3)));
+        parts.extend(band_parts(row.band, captures));
         parts.extend([
-            pair("us", &digits3(row.measure.ns / 1e3)),
             pair("each-us", &digits3(row.measure.each_ns / 1e3)),
             pair("each-mad-us", &digits3(row.measure.each_mad_ns / 1e3)),
             pair("share", &digits3(row.share_pct)),
@@ -98,6 +116,42 @@ fn write_stage(out: &mut String, stage: &StageObservation) {
             ];
             item(out, 6, &parts);
         }
+    }
+    write_overlaps(out, stage, captures);
+    write_layers(out, stage);
+}
+
+fn write_overlaps(out: &mut String, stage: &StageObservation, captures: u32) {
+    if stage.overlaps.is_empty() {
+        return;
+    }
+    out.push_str("    overlaps:\n");
+    for (role, overlap) in &stage.overlaps {
+        let mut parts = vec![pair("role", role.as_str())];
+        parts.extend(overlap.hidden_by.map(|role| pair("hidden-by", role.as_str())));
+        parts.push(pair("exposed-us", &digits3(overlap.exposed_ns / 1e3)));
+        parts.extend(band_parts(overlap.band, captures));
+        item(out, 6, &parts);
+    }
+}
+
+fn write_layers(out: &mut String, stage: &StageObservation) {
+    let Some(layers) = &stage.layers else { return };
+    out.push_str("    layers:\n");
+    let _ = writeln!(out, "      count: {}", layers.count);
+    out.push_str("      bodies:\n");
+    for BodyObservation { id, repeats, streams } in &layers.bodies {
+        let list = |kernels: &Vec<String>| {
+            format!("[{}]", kernels.iter().map(|kernel| scalar(kernel)).collect::<Vec<_>>().join(", "))
+        };
+        let mut lists = streams.iter().map(list);
+        let mut parts = vec![pair("id", &scalar(id)), pair("repeats", &repeats.to_string())];
+        parts.push(pair("kernels", &lists.next().unwrap_or_else(|| "[]".to_owned())));
+        let beside: Vec<String> = lists.collect();
+        if !beside.is_empty() {
+            parts.push(pair("beside", &format!("[{}]", beside.join(", "))));
+        }
+        item(out, 8, &parts);
     }
 }
 

@@ -7,5 +7,5 @@ use crate::verdict::{Finding, doubts_about_capture};
 /// The text of a baseline for a capture, or why the capture must not become one.
 pub fn record(capture: &Capture, commit: Option<&str>) -> Result<String, Vec<Finding>> {
     let doubts = doubts_about_capture(&capture.ranks);
-    if doubts.is_empty() { Ok(to_yaml(&observe(&capture.ranks), 1, commit)) } else { Err(doubts) }
+    if doubts.is_empty() { Ok(to_yaml(&observe(&capture.ranks), commit)) } else { Err(doubts) }
 }

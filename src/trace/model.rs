@@ -211,7 +211,16 @@ pub struct Header {
 impl Header {
     /// The runtime and its version as people write it, such as `cuda 12.4` or `hip 7.0.51831`.
     pub fn runtime(&self) -> Option<String> {
-        let version: u64 = self.runtime_version.as_deref()?.parse().ok()?;
+        self.version(self.runtime_version.as_deref()?)
+    }
+
+    /// What the driver supports, in the same words.
+    pub fn driver(&self) -> Option<String> {
+        self.version(self.driver_version.as_deref()?)
+    }
+
+    fn version(&self, text: &str) -> Option<String> {
+        let version: u64 = text.parse().ok()?;
         match self.platform.as_str() {
             "cuda" => Some(format!("cuda {}.{}", version / 1000, version % 1000 / 10)),
             "hip" => Some(format!(

@@ -159,6 +159,7 @@ fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry 
         kernels: trace.kernel_count() as u64,
         world_size: trace.header.world_size,
         runtime: trace.header.runtime(),
+        driver: trace.header.driver(),
         sha256: input.sha256.to_owned(),
         devices,
     }

@@ -115,6 +115,7 @@ struct Row {
     in_steps: u64,
     by_step: BTreeMap<usize, u64>,
     per_step_added: Ns,
+    per_step_exclusive: Ns,
     instances: Vec<i64>,
     names: BTreeMap<NameId, NameSums>,
     hidden: BTreeMap<Role, Ns>,
@@ -148,6 +149,7 @@ pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> 
             row.in_steps += 1;
             *row.by_step.entry(step).or_default() += 1;
             row.per_step_added += one.measured.added;
+            row.per_step_exclusive += one.measured.exclusive;
             row.instances.push(one.measured.added.0);
         }
     }
@@ -200,6 +202,7 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         hidden_ns: (total - exclusive).0,
         hidden_by,
         per_step_ns: per_step(row.per_step_added.0 as f64, steps).round() as i64,
+        exclusive_per_step_ns: per_step(row.per_step_exclusive.0 as f64, steps).round() as i64,
         median_ns,
         mad_ns: median(&mut deviations),
         names,

@@ -60,6 +60,9 @@ pub struct TraceEntry {
     pub world_size: Option<u32>,
     /// Runtime such as `cuda 12.4`.
     pub runtime: Option<String>,
+    /// What the driver supports, in the same words.
+    #[serde(default)]
+    pub driver: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
     /// Each GPU that ran work, by its number as text.
@@ -179,6 +182,9 @@ pub struct KernelRow {
     pub hidden_by: Vec<HiddenBy>,
     /// Added time inside steps, per step.
     pub per_step_ns: i64,
+    /// The part of `exclusive_ns` inside steps, per step.
+    #[serde(default)]
+    pub exclusive_per_step_ns: i64,
     /// Median added time of one activity inside a step.
     pub median_ns: i64,
     /// Median absolute deviation from that median.

@@ -1,0 +1,147 @@
+//! The measured side of a comparison: one capture or several repeats of it, all ranks.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::{Fingerprint, Versions};
+use crate::triage::{FoundBy, PathState, Role, Stage};
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// What was measured, and on what.
+    pub fingerprint: Fingerprint,
+    /// What may differ between two captures that are compared, and then makes them less alike.
+    pub versions: Versions,
+    /// Repeats that went in.
+    pub captures: u32,
+    /// Per stage.
+    pub stages: BTreeMap<Stage, StageObservation>,
+}
+
+/// One stage over all ranks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageObservation {
+    /// How steps were told apart.
+    pub found_by: FoundBy,
+    /// Activities of a step, mean over ranks.
+    pub activities: f64,
+    /// Busy time of a step in nanoseconds, median over ranks.
+    pub busy_ns: f64,
+    /// How far `busy_ns` moved between repeats.
+    pub busy_band: Band,
+    /// Share of the stage's GPU time that lies outside every step, in percent, largest over ranks.
+    pub outside_pct: f64,
+    /// Kernel rows with work inside steps, by kernel id.
+    pub rows: BTreeMap<String, RowObservation>,
+    /// Catalog paths, by id.
+    pub paths: BTreeMap<String, PathObservation>,
+    /// What of a role's time nothing hides, for communication and every role of which something is hidden.
+    pub overlaps: BTreeMap<Role, OverlapObservation>,
+    /// The repeating bodies, when found.
+    pub layers: Option<LayersObservation>,
+}
+
+/// How far a number moved between repeats; the number itself is their median.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// Median absolute deviation from that median, in nanoseconds; 0 of a single capture.
+    pub mad_ns: f64,
+    /// Captures that have the number.
+    pub captures: u32,
+}
+
+impl Band {
+    /// Of a number that was measured once.
+    pub const ONCE: Self = Self { mad_ns: 0.0, captures: 1 };
+}
+
+impl Default for Band {
+    fn default() -> Self {
+        Self::ONCE
+    }
+}
+
+/// What a row launches and costs.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Measure {
+    /// Launches of a step, mean over ranks.
+    pub launches: f64,
+    /// Most minus fewest launches over steps, ranks and repeats.
+    pub spread: f64,
+    /// Added nanoseconds of a step, median over the ranks that have the row, scaled to all ranks. For a
+    /// communication kernel whose instances could be matched over ranks: what it costs when no rank waits.
+    pub ns: f64,
+    /// Median added nanoseconds of one instance.
+    pub each_ns: f64,
+    /// Median absolute deviation of the instances.
+    pub each_mad_ns: f64,
+}
+
+/// One kernel id of one stage over all ranks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowObservation {
+    /// What it does.
+    pub role: Role,
+    /// Launches and times.
+    pub measure: Measure,
+    /// How far `measure.ns` moved between repeats.
+    pub band: Band,
+    /// Share of the stage's added time, in percent.
+    pub share_pct: f64,
+    /// Instances measured inside steps, over all ranks.
+    pub instances: u64,
+    /// The raw name with the most time, for a person to recognise.
+    pub name: String,
+}
+
+/// One catalog path of one stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathObservation {
+    /// What it does.
+    pub state: PathState,
+    /// Fused instances of a step.
+    pub fused: u64,
+    /// Split instances of a step.
+    pub split: u64,
+    /// Its name for people.
+    pub name: String,
+    /// Flags that switch it on.
+    pub flags_on: Vec<String>,
+    /// Flags that switch it off.
+    pub flags_off: Vec<String>,
+    /// Where the fused code lives.
+    pub source_paths: Vec<String>,
+}
+
+/// How much of a role's time no other stream hides.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverlapObservation {
+    /// Exclusive nanoseconds of a step. For communication on the rank that waits least, else the median.
+    pub exposed_ns: f64,
+    /// How far `exposed_ns` moved between repeats.
+    pub band: Band,
+    /// The role that hides most of the rest; `None` when nothing is hidden.
+    pub hidden_by: Option<Role>,
+}
+
+/// The repeating bodies of a step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LayersObservation {
+    /// How many layers.
+    pub count: u64,
+    /// The distinct bodies, in order of appearance.
+    pub bodies: Vec<BodyObservation>,
+}
+
+/// One repeating body.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BodyObservation {
+    /// `A`, `B`, …
+    pub id: String,
+    /// How often it runs in a step.
+    pub repeats: u64,
+    /// Kernel ids in order; a list for each stream, the longest first. Numbers of streams mean nothing.
+    pub streams: Vec<Vec<String>>,
+}
