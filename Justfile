@@ -22,3 +22,8 @@ demo:
 fuzz TARGET SECONDS="60":
     mkdir -p fuzz/corpus/{{ TARGET }}
     cargo fuzz run --sanitizer none {{ TARGET }} fuzz/corpus/{{ TARGET }} fuzz/seeds/{{ TARGET }} -- -max_total_time={{ SECONDS }}
+
+# Write the JSON Schemas anew after a change of the types that they come from.
+schemas:
+    cargo build --locked
+    for name in $(target/debug/profgate schema | cut -d' ' -f1); do target/debug/profgate schema "$name" > "schemas/$name.json"; done

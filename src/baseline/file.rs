@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::fingerprint::{Fingerprint, UNKNOWN, Versions};
@@ -10,10 +11,11 @@ use crate::common::yaml::Spanned;
 use crate::triage::{FoundBy, PathState, Role, Stage};
 
 /// A baseline file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Baseline {
     /// Version of the format.
+    #[schemars(with = "u32", extend("const" = 1))]
     pub schema: Spanned<u32>,
     /// What a capture must match before it is judged.
     pub comparable: Comparable,
@@ -25,7 +27,7 @@ pub struct Baseline {
 }
 
 /// The identity of the recorded capture. A missing key and `unknown` both mean unknown.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Comparable {
     /// GPU model.
@@ -55,7 +57,7 @@ pub struct Comparable {
 }
 
 /// Where the numbers come from. Versions may differ; the rest is only noted.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recorded {
     /// Version of profgate.
@@ -73,27 +75,32 @@ pub struct Recorded {
 }
 
 /// What one stage is expected to do.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedStage {
     /// Per-step sums.
+    #[schemars(with = "ExpectedSteps")]
     pub steps: Spanned<ExpectedSteps>,
     /// Kernel rows.
     #[serde(default)]
+    #[schemars(with = "Vec<ExpectedRow>")]
     pub kernels: Vec<Spanned<ExpectedRow>>,
     /// Catalog paths.
     #[serde(default)]
+    #[schemars(with = "Vec<ExpectedPath>")]
     pub paths: Vec<Spanned<ExpectedPath>>,
     /// What of a role's time nothing hides.
     #[serde(default)]
+    #[schemars(with = "Vec<ExpectedOverlap>")]
     pub overlaps: Vec<Spanned<ExpectedOverlap>>,
     /// The repeating bodies.
     #[serde(default)]
+    #[schemars(with = "Option<ExpectedLayers>")]
     pub layers: Option<Spanned<ExpectedLayers>>,
 }
 
 /// Sums over a step.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedSteps {
     /// How steps were told apart.
@@ -110,7 +117,7 @@ pub struct ExpectedSteps {
 }
 
 /// One kernel row.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedRow {
     /// Kernel id.
@@ -141,7 +148,7 @@ pub struct ExpectedRow {
 }
 
 /// One catalog path.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedPath {
     /// Catalog id.
@@ -157,7 +164,7 @@ pub struct ExpectedPath {
 }
 
 /// How much of a role's time no other stream hides.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedOverlap {
     /// Whose time.
@@ -176,17 +183,18 @@ pub struct ExpectedOverlap {
 }
 
 /// The repeating bodies of a step.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedLayers {
     /// How many layers.
     pub count: u64,
     /// The distinct bodies.
+    #[schemars(with = "Vec<ExpectedBody>")]
     pub bodies: Vec<Spanned<ExpectedBody>>,
 }
 
 /// One repeating body.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExpectedBody {
     /// `A`, `B`, …

@@ -75,6 +75,8 @@ pub enum Command {
     Baseline(BaselineArgs),
     /// Look at what is known of kernels and paths, and say why a kernel name matches or not
     Catalog(CatalogArgs),
+    /// Print the JSON Schema of a file that profgate reads or writes
+    Schema(SchemaArgs),
     /// Show the gate at work on built-in data: a fused kernel that switched itself off
     Demo(DemoArgs),
 }
@@ -142,6 +144,39 @@ pub enum CatalogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+/// `profgate schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate schema                                  the names
+  profgate schema config > profgate.schema.json
+  profgate schema check-report | check-jsonschema --schemafile /dev/stdin profgate-report/report.json
+
+An editor with a YAML language server completes a file that begins with
+  # yaml-language-server: $schema=profgate.schema.json")]
+pub struct SchemaArgs {
+    /// Which one; all names are listed when not given
+    #[arg(value_name = "NAME", value_enum)]
+    pub name: Option<SchemaName>,
+}
+
+/// The documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// What `profgate triage --format json` prints.
+    TriageReport,
+    /// `report.json`, as `profgate check` writes it.
+    CheckReport,
+    /// `profgate.yaml`.
+    Config,
+    /// A baseline.
+    Baseline,
+    /// A catalog of kernel families.
+    KernelCatalog,
+    /// A catalog of paths.
+    PathCatalog,
 }
 
 /// `profgate demo`.

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{catalog, check, demo, record, triage};
+use super::{catalog, check, demo, record, schema, triage};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
@@ -39,6 +39,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Triage(args) => triage::run(args, context),
         Command::Check(args) => check::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Baseline(args) => match &args.command {
             BaselineCommand::Record(args) => record::run(args, context),

@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod error;
 mod record;
+mod schema;
 mod triage;
 
 pub use args::command;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::yaml::{self, Spanned, YamlError};
@@ -12,10 +13,11 @@ use crate::verdict::{Code, Kind, Level, Policy};
 const SCHEMA: u32 = 1;
 
 /// `profgate.yaml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Version of the format.
+    #[schemars(with = "u32", extend("const" = 1))]
     pub schema: Spanned<u32>,
     /// What is gated, by name.
     pub scenarios: BTreeMap<String, ConfigScenario>,
@@ -25,13 +27,15 @@ pub struct Config {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigScenario {
     /// Trace file or directory, relative to the configuration.
+    #[schemars(with = "Inputs")]
     pub input: Spanned<Inputs>,
     /// Traces of a run that names the source of what the input measured, relative to the configuration.
     #[serde(default)]
+    #[schemars(with = "Option<Inputs>")]
     pub mapping: Option<Spanned<Inputs>>,
     /// Baseline file, relative to the configuration.
     pub baseline: PathBuf,
@@ -64,15 +68,40 @@ impl<'de> Deserialize<'de> for Inputs {
     }
 }
 
+impl JsonSchema for Inputs {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Inputs".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (one, many) = (generator.subschema_for::<PathBuf>(), generator.subschema_for::<Vec<PathBuf>>());
+        schemars::json_schema!({ "description": "One path, or a list of them.", "anyOf": [one, { "minItems": 1, "allOf": [many] }] })
+    }
+}
+
 /// What the team makes of findings.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigPolicy {
     /// Rows below this share of a stage, in percent, are not shown in tables.
+    #[schemars(with = "Option<f64>", range(min = 0, max = 100))]
     pub min_share: Option<Spanned<f64>>,
     /// Levels by finding code.
     #[serde(default)]
+    #[schemars(schema_with = "levels")]
     pub levels: BTreeMap<Code, Spanned<Level>>,
+}
+
+/// Only what can have a level is completed and accepted.
+fn levels(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let codes: Vec<&str> =
+        Code::ALL.iter().filter(|code| code.kind() != Kind::Doubt).map(|code| code.as_str()).collect();
+    let level = generator.subschema_for::<Level>();
+    schemars::json_schema!({
+        "type": "object",
+        "propertyNames": { "enum": codes },
+        "additionalProperties": level,
+    })
 }
 
 impl Config {

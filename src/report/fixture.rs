@@ -167,6 +167,7 @@ pub fn triage() -> Triage {
         }],
         stages: vec![decode],
         similarity: Vec::new(),
+        notes: Vec::new(),
         ranks: None,
     }
 }

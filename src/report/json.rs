@@ -20,6 +20,11 @@ pub fn ranks(ranks: &[Triage]) -> String {
     document(&ranks)
 }
 
+/// A JSON Schema.
+pub fn schema(schema: &schemars::Schema) -> String {
+    document(schema)
+}
+
 fn document(value: &impl Serialize) -> String {
     // Our types are structs of text, numbers and lists, and no key of a map is anything but text: nothing
     // here can fail. If a later type can, readers get a document that says so, and its test fails.

@@ -149,6 +149,9 @@ pub fn load_mapped(
         triages.push(triage);
         facts.push(of_rank);
     }
+    for triage in &mut triages {
+        triage.notes.clone_from(&notes);
+    }
     // The lowest rank speaks for the capture.
     if let Some(speaker) = triages.first_mut() {
         speaker.ranks = triage::compare(&facts);

@@ -141,6 +141,7 @@ pub fn triage_of_rank(
             .collect(),
         stages,
         similarity: Vec::new(),
+        notes: Vec::new(),
         ranks: None,
     };
     Ok((triage, facts))

@@ -3,6 +3,7 @@
 //! Snake-case keys, times in integer nanoseconds, shares in percent. Adding a key is fine; renaming or
 //! removing one is a breaking change. Reports are read back for judging again, so everything deserialises.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::classify::Role;
@@ -13,7 +14,7 @@ use super::steps::FoundBy;
 pub const SCHEMA: u32 = 1;
 
 /// The program that wrote a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Always `profgate`.
     pub name: String,
@@ -28,7 +29,7 @@ impl Default for Tool {
 }
 
 /// Whether attribution and overlap rest on one trace or on a mapping/formal pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// One capture.
@@ -38,7 +39,7 @@ pub enum Mode {
 }
 
 /// One file that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceEntry {
     /// As the user or the directory names it.
     pub path: String,
@@ -71,7 +72,7 @@ pub struct TraceEntry {
 }
 
 /// How long one GPU of a file worked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceTime {
     /// Number of the GPU, as text.
     pub device: String,
@@ -86,7 +87,7 @@ pub struct DeviceTime {
 }
 
 /// One kind of defect that was met.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthEntry {
     /// Stable code.
     pub code: String,
@@ -97,7 +98,7 @@ pub struct HealthEntry {
 }
 
 /// The steps of a stage and the sums over its activities.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTotals {
     /// How many steps.
     pub count: u64,
@@ -123,7 +124,7 @@ pub struct StepTotals {
 }
 
 /// The part of a row that one raw name has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameRow {
     /// Raw name.
     pub name: String,
@@ -138,7 +139,7 @@ pub struct NameRow {
 }
 
 /// A place in the source that launches a kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     /// Path, normalised.
     pub path: String,
@@ -153,7 +154,7 @@ pub struct Site {
 }
 
 /// One kernel id of one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelRow {
     /// Kernel id.
     pub kernel: String,
@@ -198,7 +199,7 @@ pub struct KernelRow {
 }
 
 /// Time hidden by a partner's role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HiddenBy {
     /// Role of the partner.
     pub role: Role,
@@ -207,7 +208,7 @@ pub struct HiddenBy {
 }
 
 /// What could still be overlapped, and what is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OverlapRow {
     /// Kernel id.
     pub kernel: String,
@@ -226,7 +227,7 @@ pub struct OverlapRow {
 }
 
 /// What a catalog path does in this capture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathState {
     /// Only the fused kernel ran.
@@ -255,7 +256,7 @@ impl PathState {
 }
 
 /// Flags that switch a path.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flags {
     /// Switch it on.
     pub on: Vec<String>,
@@ -264,7 +265,7 @@ pub struct Flags {
 }
 
 /// One catalog path of one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PathRow {
     /// Catalog id.
     pub path: String,
@@ -297,7 +298,7 @@ pub struct PathRow {
 }
 
 /// One repeating body of the model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerBody {
     /// `A`, `B`, …
     pub id: String,
@@ -312,7 +313,7 @@ pub struct LayerBody {
 }
 
 /// The part of a body that one stream runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BodyStream {
     /// Stream number, as text.
     pub stream: String,
@@ -321,7 +322,7 @@ pub struct BodyStream {
 }
 
 /// The layers of a stage's step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Layers {
     /// How many.
     pub count: u64,
@@ -336,7 +337,7 @@ pub struct Layers {
 }
 
 /// How much of a stage's time has a place in the source. No verdict rests on it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attribution {
     /// Part of the stage's sum of durations whose place is certain.
     pub exact_pct: f64,
@@ -349,7 +350,7 @@ pub struct Attribution {
 }
 
 /// One serving phase of one rank.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageTriage {
     /// Which phase.
     pub stage: Stage,
@@ -371,7 +372,7 @@ pub struct StageTriage {
 }
 
 /// A hint that something looks like a catalog path. Never a table row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Similarity {
     /// Which phase.
     pub stage: Stage,
@@ -384,7 +385,7 @@ pub struct Similarity {
 }
 
 /// A role's time over the ranks of a capture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleSpread {
     /// Which phase.
     pub stage: Stage,
@@ -403,7 +404,7 @@ pub struct RoleSpread {
 }
 
 /// A rank that computes longer than the others, who then wait for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Straggler {
     /// Which phase.
     pub stage: Stage,
@@ -420,7 +421,7 @@ pub struct Straggler {
 }
 
 /// One role of a straggler against the others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StragglerRole {
     /// What the kernels do.
     pub role: Role,
@@ -431,7 +432,7 @@ pub struct StragglerRole {
 }
 
 /// A communication kernel over the ranks of a capture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Collective {
     /// Which phase.
     pub stage: Stage,
@@ -448,7 +449,7 @@ pub struct Collective {
 }
 
 /// One rank's part in a communication kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectiveRank {
     /// Which rank.
     pub rank: u32,
@@ -461,7 +462,7 @@ pub struct CollectiveRank {
 }
 
 /// What only all ranks of a capture together tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ranks {
     /// The ranks that were compared.
     pub ranks: Vec<u32>,
@@ -474,9 +475,10 @@ pub struct Ranks {
 }
 
 /// Everything that triage says of one rank of a capture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Triage {
     /// Version of this contract.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// Who wrote it.
     pub tool: Tool,
@@ -502,6 +504,9 @@ pub struct Triage {
     pub stages: Vec<StageTriage>,
     /// Hints.
     pub similarity: Vec<Similarity>,
+    /// Choices made while reading: files left out and why, ranks assigned; a sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// The ranks compared: on the rank that speaks for a capture of several, else `null`.
     #[serde(default)]
     pub ranks: Option<Ranks>,

@@ -1,9 +1,10 @@
 //! The serving phase that a step belongs to, and how we know.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A serving phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Prompts are read: extend, context.
@@ -29,7 +30,7 @@ impl Stage {
 }
 
 /// What a stage's name rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageEvidence {
     /// The server's own annotation around the step.

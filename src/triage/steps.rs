@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activity::Classes;
@@ -16,7 +17,7 @@ use super::{layers, period};
 use crate::trace::{Activity, CorrelationId, Health, HealthCode, Launch, Ns, Span, Trace};
 
 /// How a capture's steps were told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FoundBy {
     /// Named ranges on the CPU.

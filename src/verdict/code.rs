@@ -1,5 +1,6 @@
 //! Every kind of finding. The text of a code is a public promise: renaming one is a breaking change.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::Level;
@@ -16,7 +17,7 @@ pub enum Kind {
 }
 
 /// A kind of finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// The capture could not be made or its files could not be read.

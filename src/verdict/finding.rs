@@ -1,12 +1,13 @@
 //! One judged fact.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use crate::triage::Stage;
 
 /// What policy makes of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Listed, no more.
@@ -29,7 +30,7 @@ impl Level {
 }
 
 /// One judged fact, in the shape of the JSON contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Its kind.
     pub code: Code,

@@ -1,12 +1,13 @@
 //! Verdicts and the exit codes that stand for them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Kind};
 use super::finding::{Finding, Level};
 
 /// The verdict of a scenario or of a run, in the order in which the worse one speaks for several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Nothing to report, or only improvements.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Kind};
@@ -11,7 +12,7 @@ use super::finding::{Finding, Level};
 pub const SIGMA_PER_MAD: f64 = 1.4826;
 
 /// The numbers that decide, in percent unless named otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// Net price of structural changes, of the stage's busy time. Real repeats stay below 0.023 %.
@@ -52,7 +53,7 @@ impl Default for Thresholds {
 }
 
 /// What a team makes of findings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Rows below this share of a stage are not shown in tables. They are still priced.

@@ -1,5 +1,6 @@
 //! Everything a run of `check` says, in the shape of `report.json`: reports render this and nothing else.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
@@ -9,7 +10,7 @@ use super::policy::Policy;
 use crate::triage::{Stage, Tool, Triage};
 
 /// The baseline that a scenario was held against.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BaselineRef {
     /// As the user names it.
     pub path: String,
@@ -18,7 +19,7 @@ pub struct BaselineRef {
 }
 
 /// What structural changes cost a stage, per step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// The stage.
     pub stage: Stage,
@@ -33,7 +34,7 @@ pub struct Price {
 }
 
 /// The changed order of a layer, as a diff.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerDiff {
     /// The stage.
     pub stage: Stage,
@@ -44,7 +45,7 @@ pub struct LayerDiff {
 }
 
 /// What became of one thing that was to be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CaseResult {
     /// It holds.
@@ -58,7 +59,7 @@ pub enum CaseResult {
 }
 
 /// One row of a baseline, or the capture itself, with what became of it: a test case of JUnit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     /// `capture`, `kernels` or `paths`.
     pub table: String,
@@ -78,7 +79,7 @@ pub struct Case {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioReport {
     /// Its name.
     pub scenario: String,
@@ -105,9 +106,10 @@ pub struct ScenarioReport {
 }
 
 /// A run of `check`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckReport {
     /// Version of this contract.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// Who wrote it.
     pub tool: Tool,

@@ -22,8 +22,9 @@ fn traces(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_oracle_agrees_on_every_trace_with_kernels() {
+fn the_oracle_and_the_schema_agree_on_every_trace_with_kernels() {
     let Some(root) = corpus("") else { return };
+    let schema = crate::schemas::validator("triage-report");
     let oracle = root.join("../tools/oracle.py");
     if !oracle.exists() {
         eprintln!("not tested: {} is absent", oracle.display());
@@ -44,6 +45,11 @@ fn the_oracle_agrees_on_every_trace_with_kernels() {
                 wrong.push(format!("{}: exit {code}\n{}", trace.display(), run.stderr));
                 continue;
             }
+        }
+        let written = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
+        let mistakes = crate::schemas::mistakes(&schema, &written);
+        if !mistakes.is_empty() {
+            wrong.push(format!("{}: not valid by its schema: {}", trace.display(), mistakes.join("; ")));
         }
         let said = Command::new("python3").arg(&oracle).arg(&trace).arg(&report).output().unwrap();
         if said.status.success() {

@@ -24,6 +24,7 @@ mod live_cpu;
 mod paths;
 mod quirks;
 mod ranks;
+mod schemas;
 mod structure;
 mod support;
 mod verdicts;

@@ -39,6 +39,12 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
             let _ = write!(out, "{}", of_ranks(&stage));
         }
     }
+    if !triage.notes.is_empty() {
+        let _ = writeln!(out, "\nChoices made while reading:\n");
+        for note in &triage.notes {
+            let _ = writeln!(out, "- {}", MdCell::new(note));
+        }
+    }
     if !triage.health.is_empty() {
         let _ = writeln!(out, "\nThe capture is not clean:\n");
         for entry in &triage.health {

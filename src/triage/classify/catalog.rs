@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::matcher::{Condition, Matcher};
@@ -42,7 +43,7 @@ pub struct Family {
 }
 
 /// The examples of an entry; each is a test.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Examples {
     /// Names that this entry must claim.
@@ -52,7 +53,7 @@ pub struct Examples {
 }
 
 /// A kernel name and what must come of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Example {
     /// The raw name.
@@ -62,98 +63,149 @@ pub struct Example {
     pub id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FileYaml {
+    /// Version of the format.
+    #[schemars(with = "u32", extend("const" = 1))]
     schema: Spanned<u32>,
+    /// How identifiers become words.
     #[serde(default)]
     vocabulary: VocabularyYaml,
+    /// Families of kernels; the first that fits decides.
     #[serde(default)]
     entries: Vec<EntryYaml>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct VocabularyYaml {
+    /// Element types, each with the words that mean it.
     dtypes: BTreeMap<String, Vec<String>>,
+    /// Element types, each with the short codes of names that code their parameters.
     codes: BTreeMap<String, Vec<String>>,
+    /// Words that are several, each with these.
     compounds: BTreeMap<String, String>,
+    /// Words in a row that are one.
     joins: Vec<String>,
+    /// Functions that are looked through: the functor in their arguments defines the kernel.
     carriers: Vec<String>,
+    /// Templates among the arguments that are looked through.
     transparent: Vec<String>,
+    /// Words that say nothing about the work.
     noise: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct EntryYaml {
+    /// Its id, unique, in kebab-case.
+    #[schemars(with = "String")]
     id: Spanned<String>,
+    /// Its name for people.
     name: String,
+    /// What its kernels do.
     role: Role,
+    /// What a name must have.
     r#match: MatchYaml,
+    /// Template of the kernel id, such as `deepgemm-fp8-gemm-{0}x{1}`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     kernel: Option<Spanned<String>>,
+    /// Words that the id gets when a condition holds.
     #[serde(default)]
     flags: Vec<FlagYaml>,
+    /// Names that must and must not match; each is a test.
     #[serde(default)]
     examples: Examples,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct MatchYaml {
+    /// A regular expression that fits the whole identifier.
+    #[schemars(with = "Vec<String>")]
     pattern: Vec<Spanned<String>>,
+    /// The words of the function, and no others.
     exactly: Vec<String>,
+    /// Words in a row, one such sequence of which is in the function.
     function: Vec<String>,
+    /// Words in a row, each such sequence of which is in the function.
     all: Vec<String>,
+    /// Words of a namespace.
     path: Vec<String>,
+    /// Carriers around the function, as written.
     via: Vec<String>,
+    /// Words of one template argument, at any depth.
     args: Vec<String>,
+    /// Conditions, all of which must hold.
     when: Vec<ConditionYaml>,
+    /// Sequences, none of which may be there.
     not: NotYaml,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct NotYaml {
+    /// In the function.
     function: Vec<String>,
+    /// In a namespace.
     path: Vec<String>,
+    /// In a template argument.
     args: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ConditionYaml {
+    /// The template argument at this position, counted from 0.
     #[serde(default)]
     arg: Option<usize>,
+    /// A template argument that is a number cast to this enumeration.
     #[serde(default)]
     cast: Option<String>,
+    /// This word, in the function or its arguments.
     #[serde(default)]
     word: Option<String>,
+    /// These words, in the template arguments at any depth.
     #[serde(default)]
     in_args: Option<String>,
+    /// With `arg`: of this template among the arguments.
     #[serde(default)]
     of: Option<String>,
+    /// The values, one of which it must have.
     #[serde(default)]
     is: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FlagYaml {
+    /// The template argument at this position, counted from 0.
     #[serde(default)]
     arg: Option<usize>,
+    /// A template argument that is a number cast to this enumeration.
     #[serde(default)]
     cast: Option<String>,
+    /// This word, in the function or its arguments.
     #[serde(default)]
     word: Option<String>,
+    /// These words, in the template arguments at any depth.
     #[serde(default)]
     in_args: Option<String>,
+    /// With `arg`: of this template among the arguments.
     #[serde(default)]
     of: Option<String>,
+    /// The values, one of which it must have.
     #[serde(default)]
     is: Vec<String>,
+    /// The word that the id gets.
     add: String,
+}
+
+/// The JSON Schema of a catalog of kernel families.
+pub fn schema() -> schemars::Schema {
+    crate::common::schema::of_input::<FileYaml>("kernel-catalog", "profgate: a catalog of kernel families")
 }
 
 /// Reads all files: first every vocabulary, then every entry, in the order given.

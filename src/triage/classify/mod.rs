@@ -17,7 +17,7 @@ mod tests;
 mod tokens;
 mod vocabulary;
 
-pub use catalog::{CatalogFile, Example, Examples, Family};
+pub use catalog::{CatalogFile, Example, Examples, Family, schema};
 pub use classifier::{Class, Classifier, Explanation, NearMiss};
 pub use matcher::Check;
 pub use role::Role;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::gates::{Gates, Vendor};
@@ -16,7 +17,7 @@ use crate::triage::model::Flags;
 const BUILTIN: (&str, &str) = ("catalogs/fusions.yaml", include_str!("../../../catalogs/fusions.yaml"));
 
 /// Where the code of a path is to be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// In the frameworks that the entry names.
@@ -39,7 +40,7 @@ impl Origin {
 }
 
 /// What kind of optimisation a path is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathKind {
     /// Several kernels became one.
@@ -91,7 +92,7 @@ pub struct Entry {
 }
 
 /// The examples of a path; each is a test.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PathExamples {
     /// Names of the fused kernel.
@@ -173,67 +174,110 @@ impl PathCatalog {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FileYaml {
+    /// Version of the format.
+    #[schemars(with = "u32", extend("const" = 1))]
     schema: Spanned<u32>,
+    /// Kinds of kernels by name; one of the matchers must fit.
     parts: BTreeMap<String, Vec<MatcherYaml>>,
+    /// Paths.
     entries: Vec<EntryYaml>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct MatcherYaml {
+    /// The kernel catalog's entry is one of these.
+    #[schemars(with = "Vec<String>")]
     family: Vec<Spanned<String>>,
+    /// The kernel id is one of these; `*` at the end stands for the rest.
     kernel: Vec<String>,
+    /// The role is one of these.
     role: Vec<Role>,
+    /// One of these word sequences is in the kernel id.
     words: Vec<String>,
+    /// Each of these word sequences is in the kernel id.
     all: Vec<String>,
+    /// None of these word sequences is in the kernel id.
     not: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct EntryYaml {
+    /// Its id, unique, in kebab-case.
+    #[schemars(with = "String")]
     id: Spanned<String>,
+    /// Its name for people.
     name: String,
+    /// What kind of optimisation it is.
     kind: PathKind,
+    /// Frameworks whose path it is; `any` for all.
     frameworks: Vec<String>,
+    /// Where its code is to be had.
     origin: Origin,
+    /// Pull requests that carry it.
     #[serde(default)]
     pr: Vec<String>,
+    /// What it does, in a sentence.
     summary: String,
+    /// The entry whose optimisation it is too.
     #[serde(default)]
     variant_of: Option<String>,
+    /// Parts; the fused kernel is one of them.
+    #[schemars(with = "Vec<String>")]
     on: Vec<Spanned<String>>,
+    /// Ladders of parts that run in its place, each in order.
+    #[schemars(with = "Vec<Vec<String>>")]
     split: Vec<Vec<Spanned<String>>>,
+    /// Parts, one of which must run before the first rung.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     after: Vec<Spanned<String>>,
+    /// Parts that make the stage another case, in which the ladder means nothing.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     unless: Vec<Spanned<String>>,
+    /// What switches it.
     #[serde(default)]
     flags: FlagsYaml,
+    /// What it needs.
     #[serde(default)]
     gates: GatesYaml,
+    /// Where the fused code lives.
     source_paths: Vec<String>,
+    /// Names that must and must not match; each is a test.
     #[serde(default)]
     examples: PathExamples,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct FlagsYaml {
+    /// Server arguments that switch it on.
     on: Vec<String>,
+    /// Server arguments that switch it off.
     off: Vec<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct GatesYaml {
+    /// GPUs that share each layer, at least.
     tp: Option<u64>,
+    /// Parts of the model's name, one of which must be in it.
     models: Vec<String>,
+    /// Values of the server's `quantization`, one of which it must have.
     quantisation: Vec<String>,
+    /// GPUs, one kind of which it must be.
     gpu: Vec<Vendor>,
+}
+
+/// The JSON Schema of a catalog of paths.
+pub fn schema() -> schemars::Schema {
+    crate::common::schema::of_input::<FileYaml>("path-catalog", "profgate: a catalog of paths")
 }
 
 impl MatcherYaml {

@@ -1,10 +1,11 @@
 //! Gates: what a path needs, and whether the capture has it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// Who made a GPU. Architectures can be told by their names too, where a path needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vendor {
     /// Any NVIDIA GPU.

@@ -13,7 +13,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use catalog::{Entry, Origin, PathCatalog, PathExamples, PathKind};
+pub use catalog::{Entry, Origin, PathCatalog, PathExamples, PathKind, schema};
 pub use gates::{Facts, Gates, Vendor};
 pub use lookup::Use;
 pub use rows::find;
