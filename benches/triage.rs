@@ -17,7 +17,7 @@ use flate2::bufread::MultiGzDecoder;
 use profgate::run::{LoadOptions, load};
 use profgate::source::Limits;
 use profgate::synth::{self, presets};
-use profgate::triage::Classifier;
+use profgate::triage::Catalogs;
 
 /// Rounds of each measurement; the median counts.
 const ROUNDS: usize = 5;
@@ -62,9 +62,9 @@ fn inflate(path: &Path) -> u64 {
 }
 
 fn triage(path: &Path) {
-    let classifier = Classifier::builtin().unwrap();
+    let catalogs = Catalogs::builtin().unwrap();
     let options = LoadOptions { threads: 1, rank: None, limits: Limits::default(), progress: &|_, _| {} };
-    let capture = load(&[path.to_owned()], &classifier, &options).unwrap();
+    let capture = load(&[path.to_owned()], &catalogs, &options).unwrap();
     assert!(!capture.ranks.is_empty());
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::catalog::args::CatalogArgs;
+
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -48,6 +50,9 @@ pub struct Global {
     /// Files read at once; the output does not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+    /// Directory of your own catalogs, which add to the built-in ones and override them by id
+    #[arg(long, global = true, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
     /// Most bytes of one file after inflating
     #[arg(long, global = true, value_name = "BYTES", default_value_t = 4 << 30, hide_short_help = true)]
     pub max_inflated: u64,
@@ -79,71 +84,6 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Show the gate at work on built-in data: a fused kernel that switched itself off
     Demo(DemoArgs),
-}
-
-/// `profgate catalog`.
-#[derive(Debug, Args)]
-pub struct CatalogArgs {
-    /// What to look at.
-    #[command(subcommand)]
-    pub command: CatalogCommand,
-}
-
-/// What to look at in the catalogs.
-#[derive(Debug, Subcommand)]
-pub enum CatalogCommand {
-    /// List every entry, paths first
-    List(CatalogListArgs),
-    /// Show one entry: what it matches, what switches it, where its code is
-    Show(CatalogShowArgs),
-    /// Say what a kernel is, which entry decided, and which paths look for it
-    Match(CatalogMatchArgs),
-}
-
-/// `profgate catalog list`.
-#[derive(Debug, Args)]
-pub struct CatalogListArgs {
-    /// Only kernel families
-    #[arg(long, conflicts_with = "paths")]
-    pub kernels: bool,
-    /// Only paths
-    #[arg(long)]
-    pub paths: bool,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = CatalogFormat::Text)]
-    pub format: CatalogFormat,
-}
-
-/// `profgate catalog show`.
-#[derive(Debug, Args)]
-pub struct CatalogShowArgs {
-    /// Id of a path or of a kernel family
-    #[arg(value_name = "ID")]
-    pub id: String,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = CatalogFormat::Text)]
-    pub format: CatalogFormat,
-}
-
-/// `profgate catalog match`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  profgate catalog match _silu_and_mul_post_quant_kernel
-  profgate catalog match 'void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)'")]
-pub struct CatalogMatchArgs {
-    /// The raw name, as a trace has it
-    #[arg(value_name = "NAME")]
-    pub name: String,
-}
-
-/// How to print entries of a catalog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CatalogFormat {
-    /// For a terminal.
-    Text,
-    /// For machines.
-    Json,
 }
 
 /// `profgate schema`.

@@ -25,7 +25,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     if let Some(min_share) = args.min_share {
         policy.min_share = min_share;
     }
-    let classifier = context.classifier()?;
+    let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
         policy,
@@ -41,7 +41,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         exit_zero: args.exit_zero,
         load: context.load_options(None, &progress),
     };
-    let report = check(&scenarios, &classifier, &options)?;
+    let report = check(&scenarios, &catalogs, &options)?;
     for entry in report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces) {
         context.read(entry);
     }

@@ -1,18 +1,18 @@
 //! The process around a command: its streams, its width and colours, its progress, its end.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{catalog, check, demo, record, schema, triage};
+use super::{catalog, check, demo, record, schema, triage, user_catalogs};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
-use crate::triage::{Classifier, TraceEntry};
+use crate::triage::{Catalogs, TraceEntry};
 
 /// Parses the command line, runs the command and says how the process ends.
 pub fn main() -> ExitCode {
@@ -61,6 +61,7 @@ pub struct Context {
     /// Limits on what is read.
     pub limits: Limits,
     shows_progress: bool,
+    catalog: Option<PathBuf>,
 }
 
 impl Context {
@@ -80,6 +81,7 @@ impl Context {
             threads: global.threads.map_or(cores, usize::from),
             limits: Limits { inflated: global.max_inflated, ..Limits::default() },
             shows_progress: io::stderr().is_terminal() && !global.quiet,
+            catalog: global.catalog.clone(),
         }
     }
 
@@ -138,8 +140,8 @@ impl Context {
         LoadOptions { threads: self.threads, rank, limits: self.limits, progress }
     }
 
-    /// The built-in classifier.
-    pub fn classifier(&self) -> Result<Classifier, CliError> {
-        Classifier::builtin().map_err(|error| CliError::yaml("built-in catalog", &error))
+    /// The catalogs: what is compiled in, and what the user adds.
+    pub fn catalogs(&self) -> Result<Catalogs, CliError> {
+        user_catalogs::load(self.catalog.as_deref())
     }
 }

@@ -71,5 +71,5 @@ fn judge(
         exit_zero: false,
         load: context.load_options(None, &progress),
     };
-    Ok(check(&[scenario], &context.classifier()?, &options)?)
+    Ok(check(&[scenario], &context.catalogs()?, &options)?)
 }

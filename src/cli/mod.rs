@@ -9,6 +9,7 @@ mod error;
 mod record;
 mod schema;
 mod triage;
+mod user_catalogs;
 
 pub use args::command;
 pub use context::main;

@@ -7,9 +7,9 @@ use crate::run;
 
 /// Writes a baseline from a capture; refuses a capture that measured nothing.
 pub fn run(args: &RecordArgs, context: &Context) -> Result<u8, CliError> {
-    let classifier = context.classifier()?;
+    let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
-    let capture = run::load(&args.inputs, &classifier, &context.load_options(None, &progress))?;
+    let capture = run::load(&args.inputs, &catalogs, &context.load_options(None, &progress))?;
     for note in &capture.notes {
         context.note(note);
     }

@@ -14,14 +14,13 @@ use crate::verdict::doubts_about_capture;
 /// Ends with 3 when nothing was measured, after the tables were printed.
 pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
     let inputs = if args.inputs.is_empty() { &args.input } else { &args.inputs };
-    let classifier = context.classifier()?;
+    let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
     let rank = match args.rank {
         Some(RankArg::One(rank)) => Some(rank),
         Some(RankArg::All) | None => None,
     };
-    let capture =
-        run::load_mapped(inputs, &args.mapping, &classifier, &context.load_options(rank, &progress))?;
+    let capture = run::load_mapped(inputs, &args.mapping, &catalogs, &context.load_options(rank, &progress))?;
     for note in &capture.notes {
         context.note(note);
     }

@@ -1,5 +1,6 @@
-//! What every stage may use: strict YAML reading, schemas, number words, safe text. Knows nothing of GPUs.
+//! What every stage may use: strict YAML reading, schemas, number words, safe text, days. Knows nothing of GPUs.
 
+pub mod date;
 pub mod schema;
 pub mod text;
 pub mod yaml;

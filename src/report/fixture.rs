@@ -134,6 +134,7 @@ pub fn triage() -> Triage {
         source_paths: vec!["sgl-kernel/csrc/fused_qknorm_rope.cu".to_owned()],
         flags: Flags { on: vec!["--enable-fused-qk-norm-rope".to_owned()], off: Vec::new() },
         pr: Vec::new(),
+        also: Vec::new(),
     });
     Triage {
         schema: SCHEMA,
@@ -167,6 +168,8 @@ pub fn triage() -> Triage {
         }],
         stages: vec![decode],
         similarity: Vec::new(),
+        unlisted: Vec::new(),
+        searched: crate::triage::Searched { fusions: 130, overlaps: 42, in_flight: 30 },
         notes: Vec::new(),
         ranks: None,
     }
@@ -470,7 +473,7 @@ pub fn real_size() -> CheckReport {
     }
     let bytes = format!(r#"{{"schemaVersion":1,"traceEvents":[{}]}}"#, events.join(","));
     let trace = crate::trace::read(bytes.as_bytes()).unwrap();
-    let classifier = crate::triage::Classifier::builtin().unwrap();
+    let catalogs = crate::triage::Catalogs::builtin().unwrap();
     let input = crate::triage::Input {
         trace: &trace,
         path: "captures/large/TP-0.trace.json.gz",
@@ -478,7 +481,7 @@ pub fn real_size() -> CheckReport {
         rank: 0,
         sha256: "2",
     };
-    let triage = crate::triage::triage(&[input], &classifier, None).unwrap();
+    let triage = crate::triage::triage(&[input], &catalogs, None).unwrap();
     assert!(triage.stages[0].kernels.len() > 20);
     let mut scenario = failing();
     scenario.findings = (0..300)

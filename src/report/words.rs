@@ -3,8 +3,8 @@
 use super::unit::{percent, time};
 use crate::common::text::{count, digits3, launches};
 use crate::triage::{
-    FoundBy, HealthEntry, KernelRow, Mode, OverlapRow, PathRow, Site, StageEvidence, StageTriage, TraceEntry,
-    Triage,
+    FoundBy, HealthEntry, KernelRow, Kin, Mode, OverlapRow, PathRow, Site, StageEvidence, StageTriage,
+    TraceEntry, Triage,
 };
 
 /// Title of the first table.
@@ -189,6 +189,72 @@ pub fn no_path(below: u64, min_share: f64) -> String {
     } else {
         format!("No known path concerns {} % of GPU time or more; {below} concern less.", digits3(min_share))
     }
+}
+
+/// Where else the optimisation of a row is to be had, one sentence; empty when nowhere.
+pub fn also(row: &PathRow) -> String {
+    let is_merged = |kin: &&Kin| kin.origin == "mainline" || kin.origin == "upstream";
+    let mut owners: Vec<String> = Vec::new();
+    for kin in row.also.iter().filter(is_merged) {
+        if !owners.contains(&owner(kin)) {
+            owners.push(owner(kin));
+        }
+    }
+    let has = owners.iter().map(|whose| {
+        let of = row.also.iter().filter(is_merged).filter(|kin| owner(kin) == *whose);
+        let paths: Vec<String> = of
+            .map(|kin| match &kin.is_for {
+                Some(other) => format!("{} for {other}", kin.path),
+                None => kin.path.clone(),
+            })
+            .collect();
+        format!("{whose} has it ({})", paths.join(", "))
+    });
+    let flies = row.also.iter().filter(|kin| kin.origin == "in-flight").map(|kin| {
+        let since = kin.as_of.as_ref().map_or_else(String::new, |date| format!(", as of {date}"));
+        format!("in flight for {} ({}{since})", owner(kin), kin.pr.join(", "))
+    });
+    has.chain(flies).collect::<Vec<_>>().join("; ")
+}
+
+fn owner(kin: &Kin) -> String {
+    let name = |framework: &String| match framework.as_str() {
+        "sglang" => "SGLang",
+        "vllm" => "vLLM",
+        "trtllm" => "TensorRT-LLM",
+        "tokenspeed" => "TokenSpeed",
+        _ => "a library",
+    };
+    kin.frameworks.iter().map(name).collect::<Vec<_>>().join(" and ")
+}
+
+/// What was searched before anything is called new, and what is; a sentence each.
+pub fn news(triage: &Triage) -> Vec<String> {
+    let searched = triage.searched;
+    let all = format!(
+        "{} of the fusion catalog and {} of the overlap catalog, {} in flight among them",
+        count(searched.fusions, "path"),
+        searched.overlaps,
+        searched.in_flight
+    );
+    if triage.unlisted.is_empty() {
+        return vec![format!("Nothing is called new; {all}, were searched.")];
+    }
+    let mut lines: Vec<String> = triage
+        .unlisted
+        .iter()
+        .map(|row| {
+            format!(
+                "New in {}: {} in a row, {} a step, {} of GPU time. No catalog entry fits.",
+                row.stage.as_str(),
+                row.kernels.join(" → "),
+                row.per_step,
+                percent(row.share_pct)
+            )
+        })
+        .collect();
+    lines.push(format!("Before that, {all}, were searched."));
+    lines
 }
 
 /// By whom a kernel is hidden.

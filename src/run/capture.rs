@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use super::{mapping, ranks, select};
 use crate::source::{self, Candidate, Defect, LeftOut, Limits, PathStage, Position, SourceError};
 use crate::trace::{self, HealthCode, Trace, TraceError};
-use crate::triage::{self, Classifier, Input, Stage, Triage, TriageError};
+use crate::triage::{self, Catalogs, Input, Stage, Triage, TriageError};
 
 /// How a capture is read.
 pub struct LoadOptions<'a> {
@@ -95,10 +95,10 @@ pub(super) struct ReadFile {
 /// Reads every trace of the inputs and triages each rank.
 pub fn load(
     inputs: &[PathBuf],
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
-    load_mapped(inputs, &[], classifier, options)
+    load_mapped(inputs, &[], catalogs, options)
 }
 
 /// Reads every trace of the inputs and triages each rank; the traces of `mapping` name the source of what the
@@ -106,7 +106,7 @@ pub fn load(
 pub fn load_mapped(
     inputs: &[PathBuf],
     mapping: &[PathBuf],
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
     let mut notes = Vec::new();
@@ -137,6 +137,8 @@ pub fn load_mapped(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
+    // `TP-3` among the files of one capture is the fourth part of every layer.
+    let tp_files = files.iter().filter_map(|file| file.position.tp).max().map(|part| part.saturating_add(1));
     let maps = mapping::read(mapping, options, &mut notes)?;
     let mut triages = Vec::new();
     let mut facts = Vec::new();
@@ -144,8 +146,9 @@ pub fn load_mapped(
         let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
         let maps: Vec<Input<'_>> =
             mapping::of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
-        let (triage, of_rank) = triage::triage_of_rank(&inputs, &maps, classifier, server_args.clone())
-            .map_err(CaptureError::Ambiguous)?;
+        let (triage, of_rank) =
+            triage::triage_of_rank(&inputs, &maps, catalogs, server_args.clone(), tp_files)
+                .map_err(CaptureError::Ambiguous)?;
         triages.push(triage);
         facts.push(of_rank);
     }

@@ -7,7 +7,7 @@ use super::record::record;
 use crate::baseline::{self, observe};
 use crate::common::yaml::YamlError;
 use crate::source::{self, SourceError};
-use crate::triage::{Classifier, SCHEMA, Tool};
+use crate::triage::{Catalogs, SCHEMA, Tool};
 use crate::verdict::{
     BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code,
     judge, unjudged,
@@ -85,7 +85,7 @@ pub enum CheckError {
 /// Judges every scenario in order.
 pub fn check(
     scenarios: &[Scenario],
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     options: &CheckOptions<'_>,
 ) -> Result<CheckReport, CheckError> {
     // A broken baseline shall be known before minutes go into reading traces.
@@ -95,7 +95,7 @@ pub fn check(
     }
     let mut reports = Vec::new();
     for (scenario, baseline) in scenarios.iter().zip(baselines) {
-        reports.push(one(scenario, baseline, classifier, options)?);
+        reports.push(one(scenario, baseline, catalogs, options)?);
     }
     let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Outcome::Pass);
     let has_failed_capture = reports
@@ -146,13 +146,13 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
 fn one(
     scenario: &Scenario,
     baseline: Option<BaselineFile>,
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     options: &CheckOptions<'_>,
 ) -> Result<ScenarioReport, CheckError> {
     let path = scenario.baseline.display().to_string();
     let reference =
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
-    let capture = match load_mapped(&scenario.inputs, &scenario.mapping, classifier, &options.load) {
+    let capture = match load_mapped(&scenario.inputs, &scenario.mapping, catalogs, &options.load) {
         Ok(capture) => capture,
         // Files that make no capture are a mistake in naming them, as in every other command.
         Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),

@@ -4,14 +4,15 @@ use serde_json::{Map, Value};
 
 use super::activity::Timeline;
 use super::attribution::{self, Explained, Frames, Mapping};
-use super::classify::Classifier;
+use super::catalogs::Catalogs;
 use super::framework;
 use super::kernel_table;
 use super::layers;
 use super::model::{
-    Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, StageTriage, Tool, TraceEntry, Triage,
+    Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, Searched, Similarity, StageTriage, Tool, TraceEntry,
+    Triage, Unlisted,
 };
-use super::paths::{self, Facts, PathCatalog};
+use super::paths::{self, Entry, Facts, Origin, PathCatalog, PathKind};
 use super::ranks::RankFacts;
 use super::stage::Stage;
 use crate::trace::{Health, Trace};
@@ -55,25 +56,27 @@ pub enum TriageError {
 /// `server_args` are the allow-listed arguments of the server, when the capture has them.
 pub fn triage(
     inputs: &[Input<'_>],
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     server_args: Option<Map<String, Value>>,
 ) -> Result<Triage, TriageError> {
-    triage_of_rank(inputs, &[], classifier, server_args).map(|(triage, _)| triage)
+    triage_of_rank(inputs, &[], catalogs, server_args, None).map(|(triage, _)| triage)
 }
 
 /// The same, and what a comparison with other ranks needs besides. `mapping` are traces that only name the
-/// source of what the inputs measured; there may be none.
+/// source of what the inputs measured; there may be none. `tp_files` is the tensor parallelism that file names tell.
 pub fn triage_of_rank(
     inputs: &[Input<'_>],
     mapping: &[Input<'_>],
-    classifier: &Classifier,
+    catalogs: &Catalogs,
     server_args: Option<Map<String, Value>>,
+    tp_files: Option<u32>,
 ) -> Result<(Triage, RankFacts), TriageError> {
     let mut facts = RankFacts::new(inputs.first().map_or(0, |input| input.rank));
     let mut health = Health::default();
     let mut stages: Vec<(StageTriage, &str)> = Vec::new();
     let mut traces = Vec::new();
-    let catalog = PathCatalog::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let (mut similarity, mut unlisted) = (Vec::new(), Vec::new());
+    let Catalogs { classifier, paths: catalog } = catalogs;
     let frames = Frames::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
     let mode = if mapping.is_empty() { Mode::SingleTrace } else { Mode::MappingFormal };
     let maps = Mapping::of(mapping, classifier, frames, &mut health);
@@ -108,10 +111,14 @@ pub fn triage_of_rank(
                 server_args: server_args.as_ref(),
                 gpu: gpu.as_deref(),
                 world_size: trace.header.world_size,
-                reduces: false,
+                tp_files,
+                ..Facts::default()
             };
             one.attribution = attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
-            one.paths = paths::find(trace, &timeline, stage, catalog, classifier, facts);
+            let found = paths::find(trace, &timeline, stage, &one.kernels, catalog, classifier, facts);
+            one.paths = found.rows;
+            similarity.extend(found.similar);
+            unlisted.extend(found.unlisted);
             attribution::locate(&mut one.paths, &one.kernels);
             stages.push((one, input.path));
         }
@@ -119,6 +126,8 @@ pub fn triage_of_rank(
     }
     traces.extend(mapping.iter().map(|input| entry(input, "mapping", Vec::new())));
     stages.sort_by_key(|(stage, _)| stage.stage);
+    similarity.sort_by_key(|hint: &Similarity| hint.stage);
+    unlisted.sort_by_key(|row: &Unlisted| row.stage);
     let stages: Vec<StageTriage> = stages.into_iter().map(|(stage, _)| stage).collect();
     let triage = Triage {
         schema: SCHEMA,
@@ -140,11 +149,22 @@ pub fn triage_of_rank(
             })
             .collect(),
         stages,
-        similarity: Vec::new(),
+        similarity,
+        unlisted,
+        searched: searched(catalog),
         notes: Vec::new(),
         ranks: None,
     };
     Ok((triage, facts))
+}
+
+fn searched(catalog: &PathCatalog) -> Searched {
+    let number = |of: &dyn Fn(&&Entry) -> bool| catalog.entries().iter().filter(of).count() as u64;
+    Searched {
+        fusions: number(&|entry| entry.kind == PathKind::Fuse),
+        overlaps: number(&|entry| entry.kind == PathKind::Overlap),
+        in_flight: number(&|entry| entry.origin == Origin::InFlight),
+    }
 }
 
 fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry {

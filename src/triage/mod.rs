@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod attribution;
 mod build;
+mod catalogs;
 pub mod classify;
 mod framework;
 pub mod interval;
@@ -19,12 +20,14 @@ mod steps;
 mod window;
 
 pub use build::{Input, TriageError, triage, triage_of_rank};
+pub use catalogs::Catalogs;
 pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
     Attribution, BodyStream, Collective, CollectiveRank, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow,
-    LayerBody, Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Similarity,
-    Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
+    Kin, LayerBody, Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA,
+    Searched, Similarity, Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
+    Unlisted,
 };
 pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};

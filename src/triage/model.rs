@@ -295,6 +295,26 @@ pub struct PathRow {
     pub flags: Flags,
     /// Pull requests that carry it.
     pub pr: Vec<String>,
+    /// The same optimisation in other frameworks, or for other GPUs.
+    #[serde(default)]
+    pub also: Vec<Kin>,
+}
+
+/// Another catalog entry of the same optimisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kin {
+    /// Catalog id.
+    pub path: String,
+    /// Whose path it is.
+    pub frameworks: Vec<String>,
+    /// `mainline`, `upstream`, `in-flight` or `closed`.
+    pub origin: String,
+    /// Pull requests that carry it.
+    pub pr: Vec<String>,
+    /// The day on which that was looked up.
+    pub as_of: Option<String>,
+    /// For what it is, when not for this capture: `other GPUs`.
+    pub is_for: Option<String>,
 }
 
 /// One repeating body of the model.
@@ -382,6 +402,32 @@ pub struct Similarity {
     pub level: String,
     /// What the hint rests on.
     pub signals: Vec<String>,
+}
+
+/// Small kernels that follow one another in every layer and that no catalog entry fits: what may be new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Unlisted {
+    /// Which phase.
+    pub stage: Stage,
+    /// Kernel ids in order.
+    pub kernels: Vec<String>,
+    /// How often they ran so, per step.
+    pub per_step: u64,
+    /// Sum of their durations.
+    pub total_ns: i64,
+    /// Part of the stage's sum of durations.
+    pub share_pct: f64,
+}
+
+/// How much was searched before anything is called new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Searched {
+    /// Fused paths.
+    pub fusions: u64,
+    /// Overlapped paths.
+    pub overlaps: u64,
+    /// Of both, those in pull requests that are not merged.
+    pub in_flight: u64,
 }
 
 /// A role's time over the ranks of a capture.
@@ -504,6 +550,12 @@ pub struct Triage {
     pub stages: Vec<StageTriage>,
     /// Hints.
     pub similarity: Vec<Similarity>,
+    /// What no catalog entry fits.
+    #[serde(default)]
+    pub unlisted: Vec<Unlisted>,
+    /// What was searched for it.
+    #[serde(default)]
+    pub searched: Searched,
     /// Choices made while reading: files left out and why, ranks assigned; a sentence each.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -28,6 +28,12 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// The pages that are made from the catalog.
+fn catalog_pages() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("docs/catalog")).unwrap();
+    entries.map(|entry| Path::new("docs/catalog").join(entry.unwrap().file_name())).collect()
+}
+
 /// The lines of a page that are no code, with fences left out.
 fn prose(text: &str) -> Vec<&str> {
     let mut is_code = false;
@@ -171,7 +177,7 @@ fn the_pages_list_exactly_the_exit_codes() {
 #[test]
 fn every_relative_link_and_fragment_resolves() {
     let mut wrong = Vec::new();
-    for page in pages() {
+    for page in pages().into_iter().chain(catalog_pages()) {
         let text = read(page.to_str().unwrap());
         for link in links(&text) {
             if link.contains("://") || link.starts_with("mailto:") {

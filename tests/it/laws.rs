@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use profgate::source::{Limits, open};
 use profgate::synth::{Workload, presets};
 use profgate::trace;
-use profgate::triage::{Classifier, Input, KernelRow, StageTriage, triage};
+use profgate::triage::{Catalogs, Input, KernelRow, StageTriage, triage};
 use serde_json::{Value, json};
 
 use crate::support::Scratch;
@@ -24,7 +24,7 @@ fn generated(workload: &Workload) -> Value {
 fn stages(document: &Value) -> Vec<StageTriage> {
     let trace = trace::read(&serde_json::to_vec(document).unwrap()).unwrap();
     let input = Input { trace: &trace, path: "t", path_stage: None, rank: 0, sha256: "" };
-    triage(&[input], &Classifier::builtin().unwrap(), None).unwrap().stages
+    triage(&[input], &Catalogs::builtin().unwrap(), None).unwrap().stages
 }
 
 fn events(document: &mut Value) -> &mut Vec<Value> {

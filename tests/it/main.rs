@@ -14,6 +14,7 @@ mod architecture;
 mod attribution;
 mod bad_input;
 mod captures;
+mod catalog;
 mod corpus;
 mod determinism;
 mod docs;

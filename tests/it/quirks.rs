@@ -1,7 +1,7 @@
 //! What real traces do that no format description says; each quirk by its number, and what is lost by damage.
 
 use profgate::trace::{ActivityKind, HealthCode, LOSS_LIMIT, Ns, Trace, forbids_judgement, read};
-use profgate::triage::{Classifier, Input, Stage, Triage, triage};
+use profgate::triage::{Catalogs, Input, Stage, Triage, triage};
 
 fn trace(events: &[String]) -> Trace {
     read(format!("[{}]", events.join(",")).as_bytes()).unwrap()
@@ -31,7 +31,7 @@ fn pairs(count: u32) -> Vec<String> {
 
 fn triaged(trace: &Trace) -> Triage {
     let input = Input { trace, path: "t.json", path_stage: None, rank: 0, sha256: "" };
-    triage(&[input], &Classifier::builtin().unwrap(), None).unwrap()
+    triage(&[input], &Catalogs::builtin().unwrap(), None).unwrap()
 }
 
 fn is_judged(trace: &Trace) -> bool {

@@ -131,9 +131,11 @@ fn the_files_in_the_repository_are_valid() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let schema = match name.as_str() {
-                "fusions.yaml" | "overlaps.yaml" => "path-catalog",
                 // Words that say which Python frames carry no place: no catalog of kernels or paths.
                 "frames.yaml" => continue,
+                paths if ["fusions", "overlaps", "toggles"].iter().any(|start| paths.starts_with(start)) => {
+                    "path-catalog"
+                }
                 _ => of,
             };
             if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -175,6 +177,8 @@ fn the_page_names_exactly_the_keys_that_are_there() {
         ("stages[].attribution", "Attribution"),
         ("stages[].layers", "Layers"),
         ("stages[].paths[]", "PathRow"),
+        ("similarity[]", "Similarity"),
+        ("unlisted[]", "Unlisted"),
         ("ranks", "Ranks"),
         ("ranks.collectives[]", "Collective"),
         ("scenarios[]", "ScenarioReport"),

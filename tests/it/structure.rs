@@ -139,6 +139,41 @@ fn summary(stage: &Value) -> String {
     out
 }
 
+/// What the path catalog says of a stage: one line a path, and what it hints at.
+fn claims(report: &Value, stage: &Value) -> String {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let joined = |row: &Value, key: &str| {
+        list(row, key).iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>().join(" → ")
+    };
+    let mut out = format!("  {}\n", text(stage, "stage"));
+    for row in list(stage, "paths") {
+        let also: Vec<String> = list(row, "also").iter().map(|kin| text(kin, "path")).collect();
+        out.push_str(&format!(
+            "    {}: {}, fused {}, split {}, {}\n      {}\n",
+            text(row, "path"),
+            text(row, "state"),
+            row["fused"],
+            row["split"],
+            text(row, "class"),
+            list(row, "evidence")
+                .iter()
+                .map(|one| one.as_str().unwrap())
+                .collect::<Vec<_>>()
+                .join("\n      ")
+        ));
+        if !also.is_empty() {
+            out.push_str(&format!("      also {}\n", also.join(", ")));
+        }
+    }
+    for hint in list(report, "similarity").iter().filter(|hint| hint["stage"] == stage["stage"]) {
+        out.push_str(&format!("    like {}: {}\n", text(hint, "path"), text(hint, "level")));
+    }
+    for row in list(report, "unlisted").iter().filter(|row| row["stage"] == stage["stage"]) {
+        out.push_str(&format!("    new: {}, {} a step\n", joined(row, "kernels"), row["per_step"]));
+    }
+    out
+}
+
 /// The traces of the corpus that hold work; of several ranks the lowest.
 const SUMMARISED: [(&str, &[&str]); 4] = [
     (
@@ -193,7 +228,7 @@ const SUMMARISED: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
-fn every_real_trace_has_the_steps_stages_and_layers_that_a_person_read() {
+fn every_real_trace_has_the_steps_stages_layers_and_paths_that_a_person_read() {
     if corpus("").is_none() {
         return;
     }
@@ -201,14 +236,17 @@ fn every_real_trace_has_the_steps_stages_and_layers_that_a_person_read() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for (name, traces) in SUMMARISED {
-        let mut text = String::new();
+        let (mut text, mut said) = (String::new(), String::new());
         for trace in traces {
             let report = triage(&corpus(trace).unwrap());
             text.push_str(&format!("{trace}\n"));
+            said.push_str(&format!("{trace}\n"));
             for stage in list(&report, "stages") {
                 text.push_str(&summary(stage));
+                said.push_str(&claims(&report, stage));
             }
         }
         settings.bind(|| insta::assert_snapshot!(format!("structure-{name}"), text));
+        settings.bind(|| insta::assert_snapshot!(format!("paths-{name}"), said));
     }
 }

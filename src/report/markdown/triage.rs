@@ -20,6 +20,9 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
     section(&mut out, triage, words::FUSE_TABLE, |stage| paths(stage, min_share));
     let _ = writeln!(out, "\n**Conclusion:** {}", MdCell::new(&triage.conclusion));
     let _ = writeln!(out, "\n{}", words::overlap_evidence(triage.overlap_evidence));
+    for line in words::news(triage) {
+        let _ = writeln!(out, "\n{}", MdCell::new(&line));
+    }
     if !triage.similarity.is_empty() {
         let _ = writeln!(out, "\n## {}\n", words::SIMILARITY);
         for hint in &triage.similarity {
@@ -101,14 +104,14 @@ fn paths(stage: &StageTriage, min_share: f64) -> String {
     }
     let unit = TimeUnit::of_column(rows.iter().map(|row| row.related_ns));
     let mut out = format!(
-        "| Path | State | Fused/step | Split/step | Total {} | Share | Class | Evidence | Where | What switches it |\n\
-         |:--|:--|--:|--:|--:|--:|:--|:--|:--|:--|\n",
+        "| Path | State | Fused/step | Split/step | Total {} | Share | Class | Evidence | Where | What switches it | Elsewhere |\n\
+         |:--|:--|--:|--:|--:|--:|:--|:--|:--|:--|:--|\n",
         unit.symbol()
     );
     for row in rows {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             MdCell::new(&row.name),
             row.state.as_str(),
             row.fused,
@@ -119,6 +122,7 @@ fn paths(stage: &StageTriage, min_share: f64) -> String {
             MdCell::new(&words::quoted(&row.evidence)),
             MdCell::new(&words::quoted(&row.locations)),
             MdCell::new(&words::switches(row)),
+            MdCell::new(&words::also(row)),
         );
     }
     if below > 0 {

@@ -20,6 +20,9 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
     page.blank();
     page.item(Tone::Strong, "Conclusion: ", 4, &triage.conclusion);
     page.paragraph(words::overlap_evidence(triage.overlap_evidence));
+    for line in words::news(triage) {
+        page.paragraph(&line);
+    }
     if !triage.similarity.is_empty() {
         page.blank();
         page.heading(words::SIMILARITY);
@@ -174,10 +177,7 @@ fn paths(page: &mut Page, stage: &StageTriage, min_share: f64) {
                 notes.push(format!("{what}: {}", words::quoted(names)));
             }
         }
-        let switches = words::switches(row);
-        if !switches.is_empty() {
-            notes.push(switches);
-        }
+        notes.extend([words::switches(row), words::also(row)].into_iter().filter(|note| !note.is_empty()));
         table.push(
             vec![
                 row.name.clone(),

@@ -243,7 +243,10 @@ pub fn fill(
 pub fn locate(paths: &mut [PathRow], rows: &[KernelRow]) {
     for path in paths {
         let of = |kernel: &String| rows.iter().find(|row| row.kernel == *kernel)?.sites.first();
-        for site in path.evidence.iter().filter_map(of) {
+        // The kernels of a ladder are named in one line.
+        let kernels: Vec<String> =
+            path.evidence.iter().flat_map(|line| line.split(" → ")).map(str::to_owned).collect();
+        for site in kernels.iter().filter_map(of) {
             let location = match site.line {
                 Some(line) => format!("{}:{line}", site.path),
                 None => site.path.clone(),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::triage::Catalogs;
 use crate::triage::build::triage_of_rank;
 use crate::triage::{StageTriage, Triage};
 
@@ -63,8 +64,8 @@ fn explained_in(formal: &Rows, stage: Option<Stage>, mapping: &[&Rows], of_mappi
     let formal = formal.read();
     let traces: Vec<Trace> = mapping.iter().map(|rows| rows.read()).collect();
     let maps: Vec<Input<'_>> = traces.iter().map(|trace| input(trace, "map.json", of_mapping)).collect();
-    let classifier = Classifier::builtin().unwrap();
-    triage_of_rank(&[input(&formal, "formal.json", stage)], &maps, &classifier, None).unwrap().0
+    let catalogs = Catalogs::builtin().unwrap();
+    triage_of_rank(&[input(&formal, "formal.json", stage)], &maps, &catalogs, None, None).unwrap().0
 }
 
 /// `kernel: ~path:line function share; …`

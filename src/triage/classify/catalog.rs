@@ -208,26 +208,29 @@ pub fn schema() -> schemars::Schema {
     crate::common::schema::of_input::<FileYaml>("kernel-catalog", "profgate: a catalog of kernel families")
 }
 
-/// Reads all files: first every vocabulary, then every entry, in the order given.
-pub fn load(files: &[CatalogFile<'_>]) -> Result<(Vocabulary, Vec<Family>), YamlError> {
+/// Reads all files: first every vocabulary, then every entry, in the order given. An entry of the first `user`
+/// files takes the place of one that has its id in the rest.
+pub fn load(files: &[CatalogFile<'_>], user: usize) -> Result<(Vocabulary, Vec<Family>), YamlError> {
     let mut vocabulary = Vocabulary::default();
     let mut read = Vec::with_capacity(files.len());
-    for file in files {
+    for (index, file) in files.iter().enumerate() {
         let document: FileYaml = yaml::from_str(file.text, file.path)?;
         if document.schema.value != 1 {
             return Err(YamlError::at(file.path, &document.schema, "unknown catalog schema")
                 .with_help("this version of profgate reads `schema: 1`"));
         }
         document.vocabulary.teach(&mut vocabulary);
-        read.push((file.path, document.entries));
+        read.push((file.path, document.entries, index < user));
     }
     let mut families: Vec<Family> = Vec::new();
-    let mut seen = BTreeMap::new();
-    for (path, entries) in read {
+    let mut seen: BTreeMap<String, (String, bool)> = BTreeMap::new();
+    for (path, entries, is_users) in read {
         for entry in entries {
             let family = entry.compile(path, &vocabulary)?;
-            if let Some(first) = seen.insert(family.id.clone(), format!("{}:{}", path.display(), family.line))
-            {
+            if let Some((first, by_user)) = seen.get(&family.id) {
+                if *by_user && !is_users {
+                    continue;
+                }
                 return Err(YamlError {
                     path: path.to_owned(),
                     line: family.line,
@@ -236,6 +239,7 @@ pub fn load(files: &[CatalogFile<'_>]) -> Result<(Vocabulary, Vec<Family>), Yaml
                     help: Some("give one of them another id".to_owned()),
                 });
             }
+            seen.insert(family.id.clone(), (format!("{}:{}", path.display(), family.line), is_users));
             families.push(family);
         }
     }

@@ -91,12 +91,13 @@ impl Classifier {
     pub fn with_catalogs(user: &[CatalogFile<'_>]) -> Result<Self, YamlError> {
         let builtin = BUILTIN.iter().map(|(path, text)| CatalogFile { path: Path::new(path), text });
         let files: Vec<CatalogFile<'_>> = user.iter().copied().chain(builtin).collect();
-        Self::from_yaml(&files)
+        let (vocabulary, families) = catalog::load(&files, user.len())?;
+        Ok(Self { vocabulary, families })
     }
 
     /// Exactly these files.
     pub fn from_yaml(files: &[CatalogFile<'_>]) -> Result<Self, YamlError> {
-        let (vocabulary, families) = catalog::load(files)?;
+        let (vocabulary, families) = catalog::load(files, 0)?;
         Ok(Self { vocabulary, families })
     }
 
@@ -151,6 +152,11 @@ impl Classifier {
     /// The words of an identifier or of a kernel id, as matching sees them.
     pub fn words(&self, text: &str) -> Vec<String> {
         self.vocabulary.lexicon.words(text)
+    }
+
+    /// The words of the function that a kernel's name is about.
+    pub fn function_words(&self, name: &str) -> Vec<String> {
+        Subject::new(name, &self.vocabulary).ident_words
     }
 
     /// Every entry, in order of precedence.

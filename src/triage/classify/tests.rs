@@ -163,12 +163,24 @@ fn a_users_catalog_comes_first_and_is_strict() {
             entry.replace("match:", "kernel: '{x}', match:"),
             "`{x}` is neither a placeholder nor a captured name",
         ),
-        (entry.replace("id: own,", "id: rope,"), "id `rope` is taken by"),
+        (format!("{entry}{}", entry.replace("schema: 1\nentries:\n", "")), "id `own` is taken by"),
         (entry.replace("schema: 1", "schema: 2"), "unknown catalog schema"),
     ] {
         let error = Classifier::with_catalogs(&[CatalogFile { path, text: &bad }]).unwrap_err();
         assert!(error.message.contains(message), "{}", error.message);
     }
+}
+
+#[test]
+fn a_users_entry_takes_the_place_of_the_built_in_one_of_its_id() {
+    let path = std::path::Path::new("catalogs/own.yaml");
+    let text =
+        "schema: 1\nentries:\n- { id: rope, name: Own, role: gemm, match: { exactly: [_rotary_kernel] } }\n";
+    let own = Classifier::with_catalogs(&[CatalogFile { path, text }]).unwrap();
+    assert_eq!(own.classify("_rotary_kernel", ActivityKind::Kernel).role, Role::Gemm);
+    assert_eq!(own.families().iter().filter(|family| family.id == "rope").count(), 1);
+    let other = "void vllm::rotary_embedding_kernel<c10::BFloat16, true>(long const*)";
+    assert_ne!(own.classify(other, ActivityKind::Kernel).family.as_deref(), Some("rope"));
 }
 
 #[test]

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::triage::stage::Stage;
+
 /// Who made a GPU. Architectures can be told by their names too, where a path needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -16,6 +18,8 @@ pub enum Vendor {
     Blackwell,
     /// Any AMD GPU.
     Amd,
+    /// Any Ascend accelerator.
+    Ascend,
 }
 
 impl Vendor {
@@ -26,6 +30,7 @@ impl Vendor {
             Self::Hopper => "hopper",
             Self::Blackwell => "blackwell",
             Self::Amd => "amd",
+            Self::Ascend => "ascend",
         }
     }
 
@@ -38,7 +43,8 @@ impl Vendor {
         let is_hopper = has(&["h100", "h200", "h20", "h800", "gh200"]);
         let is_blackwell = has(&["b100", "b200", "b300", "gb200", "gb300"]);
         let is_nvidia = has(&["nvidia", "tesla", "geforce", "quadro"]) || is_hopper || is_blackwell;
-        if !is_amd && !is_nvidia {
+        let is_ascend = has(&["ascend", "ascend910", "ascend910b"]);
+        if !is_amd && !is_nvidia && !is_ascend {
             return None;
         }
         Some(match self {
@@ -46,6 +52,7 @@ impl Vendor {
             Self::Hopper => is_hopper,
             Self::Blackwell => is_blackwell,
             Self::Amd => is_amd,
+            Self::Ascend => is_ascend,
         })
     }
 }
@@ -61,7 +68,26 @@ pub struct Gates {
     pub quantisation: Vec<String>,
     /// GPU vendors or architectures.
     pub gpu: Vec<Vendor>,
+    /// GPUs that share the experts, at least.
+    pub ep: Option<u64>,
+    /// Parts of the names of models that do not have it.
+    pub not_models: Vec<String>,
+    /// Values of one of the server's backend arguments.
+    pub backend: Vec<String>,
+    /// Phases that it is for.
+    pub stages: Vec<Stage>,
 }
+
+/// Arguments that choose an implementation.
+const BACKENDS: [&str; 7] = [
+    "attention_backend",
+    "decode_attention_backend",
+    "prefill_attention_backend",
+    "moe_runner_backend",
+    "moe_a2a_backend",
+    "fp8_gemm_backend",
+    "sampling_backend",
+];
 
 /// What is known of a capture beside its kernels.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,6 +102,12 @@ pub struct Facts<'a> {
     pub gpu: Option<&'a str>,
     /// Size of the job, by the trace's own word.
     pub world_size: Option<u32>,
+    /// Tensor-parallel parts that the names of the capture's files tell.
+    pub tp_files: Option<u32>,
+    /// The phase.
+    pub stage: Option<Stage>,
+    /// Whether an exchange between experts ran: they are shared.
+    pub exchanges: bool,
     /// Whether an all-reduce ran: the layers are shared.
     pub reduces: bool,
 }
@@ -91,46 +123,107 @@ pub enum Gate {
     Unknown(String),
 }
 
+/// One gate, held against what is known.
+struct Held {
+    holds: Option<bool>,
+    /// What would tell.
+    settled_by: &'static str,
+    /// For what the path is where the gate does not hold.
+    otherwise: &'static str,
+}
+
 impl Gates {
     /// Holds every gate against what is known.
     pub fn judge(&self, facts: &Facts<'_>) -> Gate {
         let mut missing = Vec::new();
-        for (holds, settled_by) in [
-            (self.tp_holds(facts), "the server's tensor parallelism (server_args.json)"),
-            (self.model_holds(facts), "the model's name (server_args.json)"),
-            (self.quantisation_holds(facts), "the server's quantisation (server_args.json)"),
-            (self.gpu_holds(facts), "the GPU's name (deviceProperties of the trace)"),
-        ] {
-            match holds {
+        for gate in self.held(facts) {
+            match gate.holds {
                 Some(true) => {}
                 Some(false) => return Gate::Closed,
-                None => missing.push(settled_by),
+                None => missing.push(gate.settled_by),
             }
         }
         if missing.is_empty() { Gate::Open } else { Gate::Unknown(missing.join(", ")) }
     }
 
+    /// For what else a path is, when a gate is known not to hold: `other GPUs`.
+    pub fn is_for(&self, facts: &Facts<'_>) -> Option<&'static str> {
+        self.held(facts).into_iter().find(|gate| gate.holds == Some(false)).map(|gate| gate.otherwise)
+    }
+
+    fn held(&self, facts: &Facts<'_>) -> [Held; 7] {
+        let held = |holds, settled_by, otherwise| Held { holds, settled_by, otherwise };
+        [
+            held(self.stage_holds(facts), "the phase", "another phase"),
+            held(
+                self.tp_holds(facts),
+                "the server's tensor parallelism (server_args.json, or the files of all ranks)",
+                "more tensor parallelism",
+            ),
+            held(
+                self.ep_holds(facts),
+                "the server's expert parallelism (server_args.json)",
+                "more expert parallelism",
+            ),
+            held(self.model_holds(facts), "the model's name (server_args.json)", "other models"),
+            held(
+                self.quantisation_holds(facts),
+                "the server's quantisation (server_args.json)",
+                "another quantisation",
+            ),
+            held(self.backend_holds(facts), "the server's backends (server_args.json)", "another backend"),
+            held(self.gpu_holds(facts), "the GPU's name (deviceProperties of the trace)", "other GPUs"),
+        ]
+    }
+
     fn tp_holds(&self, facts: &Facts<'_>) -> Option<bool> {
         let Some(least) = self.tp else { return Some(true) };
-        let argument = facts.server_args.and_then(|args| {
-            ["tp_size", "tensor_parallel_size"].iter().find_map(|key| args.get(*key).and_then(Value::as_u64))
-        });
-        if let Some(size) = argument {
+        if let Some(size) = argument(facts, &["tp_size", "tensor_parallel_size"]) {
             return Some(size >= least);
         }
-        if facts.reduces && least <= 2 {
+        if (facts.reduces && least <= 2) || facts.tp_files.is_some_and(|size| u64::from(size) >= least) {
             return Some(true);
         }
         // A job of fewer GPUs has no such parallelism; one of more may share the work otherwise.
         facts.world_size.filter(|size| u64::from(*size) < least).map(|_| false)
     }
 
+    fn ep_holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        let Some(least) = self.ep else { return Some(true) };
+        if let Some(size) = argument(facts, &["ep_size", "expert_parallel_size"]) {
+            return Some(size >= least);
+        }
+        if facts.exchanges && least <= 2 {
+            return Some(true);
+        }
+        facts.world_size.filter(|size| u64::from(*size) < least).map(|_| false)
+    }
+
+    fn stage_holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        match facts.stage {
+            _ if self.stages.is_empty() => Some(true),
+            None | Some(Stage::All | Stage::Mixed) => Some(true),
+            Some(stage) => Some(self.stages.contains(&stage)),
+        }
+    }
+
     fn model_holds(&self, facts: &Facts<'_>) -> Option<bool> {
-        if self.models.is_empty() {
+        if self.models.is_empty() && self.not_models.is_empty() {
             return Some(true);
         }
         let model = facts.model?.to_lowercase();
-        Some(self.models.iter().any(|part| model.contains(part.as_str())))
+        let has = |parts: &[String]| parts.iter().any(|part| model.contains(part.as_str()));
+        Some((self.models.is_empty() || has(&self.models)) && !has(&self.not_models))
+    }
+
+    fn backend_holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        if self.backend.is_empty() {
+            return Some(true);
+        }
+        let args = facts.server_args?;
+        let mut chosen = BACKENDS.iter().filter_map(|key| args.get(*key).and_then(Value::as_str)).peekable();
+        chosen.peek()?;
+        Some(chosen.any(|value| self.backend.iter().any(|one| one == value)))
     }
 
     fn quantisation_holds(&self, facts: &Facts<'_>) -> Option<bool> {
@@ -157,10 +250,16 @@ impl Gates {
     }
 }
 
+fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
+    let args = facts.server_args?;
+    keys.iter().find_map(|key| args.get(*key).and_then(Value::as_u64))
+}
+
 /// Whether the server's arguments switch a path off: a flag that turns it on is `false`, or the other way round.
 pub fn is_switched_off(on: &[String], off: &[String], facts: &Facts<'_>) -> bool {
     let set = |flag: &String| {
-        let key = flag.trim_start_matches('-').replace('-', "_");
+        // `PassConfig.fuse_norm_quant` is the key of a configuration.
+        let key = flag.rsplit('.').next().unwrap_or(flag).trim_start_matches('-').replace('-', "_");
         facts.server_args.and_then(|args| args.get(&key)).and_then(Value::as_bool)
     };
     on.iter().any(|flag| set(flag) == Some(false)) || off.iter().any(|flag| set(flag) == Some(true))
@@ -202,6 +301,55 @@ mod tests {
         assert_eq!(models.judge(&named("deepseek-ai/DeepSeek-V3")), Gate::Open);
         assert_eq!(models.judge(&named("Qwen/Qwen3-8B")), Gate::Closed);
         assert!(matches!(models.judge(&Facts::default()), Gate::Unknown(_)));
+    }
+
+    #[test]
+    fn tensor_parallelism_is_told_by_arguments_files_the_job_or_collectives() {
+        let gates = Gates { tp: Some(4), ..Gates::default() };
+        let files = |tp_files| Facts { tp_files: Some(tp_files), ..Facts::default() };
+        assert_eq!(gates.judge(&files(4)), Gate::Open, "TP-0 to TP-3");
+        assert!(
+            matches!(gates.judge(&files(1)), Gate::Unknown(_)),
+            "the file of one rank may be all that was kept"
+        );
+        let reduces = Facts { reduces: true, ..Facts::default() };
+        assert!(
+            matches!(gates.judge(&reduces), Gate::Unknown(_)),
+            "an all-reduce tells of two parts, not of four"
+        );
+        assert_eq!(Gates { tp: Some(2), ..Gates::default() }.judge(&reduces), Gate::Open);
+        let job = Facts { world_size: Some(2), ..Facts::default() };
+        assert_eq!(gates.judge(&job), Gate::Closed);
+        let args: Map<String, Value> = serde_json::from_str(r#"{"tensor_parallel_size": 2}"#).unwrap();
+        let told = Facts { server_args: Some(&args), tp_files: Some(8), ..Facts::default() };
+        assert_eq!(gates.judge(&told), Gate::Closed, "what the server says comes first");
+    }
+
+    #[test]
+    fn experts_models_backends_and_phases_are_gates_too() {
+        let exchanging = Facts { exchanges: true, ..Facts::default() };
+        let shared = Gates { ep: Some(2), ..Gates::default() };
+        assert_eq!(shared.judge(&exchanging), Gate::Open);
+        assert!(matches!(shared.judge(&Facts::default()), Gate::Unknown(_)));
+        let models = Gates {
+            models: vec!["qwen3".to_owned()],
+            not_models: vec!["qwen3.5".to_owned()],
+            ..Gates::default()
+        };
+        let named = |model| Facts { model: Some(model), ..Facts::default() };
+        assert_eq!(models.judge(&named("Qwen/Qwen3-8B")), Gate::Open);
+        assert_eq!(models.judge(&named("Qwen/Qwen3.5-27B")), Gate::Closed);
+        let backend = Gates { backend: vec!["flashinfer".to_owned()], ..Gates::default() };
+        let args: Map<String, Value> =
+            serde_json::from_str(r#"{"decode_attention_backend": "fa3"}"#).unwrap();
+        assert_eq!(backend.judge(&Facts { server_args: Some(&args), ..Facts::default() }), Gate::Closed);
+        assert!(matches!(backend.judge(&Facts::default()), Gate::Unknown(_)));
+        let decode = Gates { stages: vec![Stage::Decode], ..Gates::default() };
+        let of = |stage| decode.judge(&Facts { stage: Some(stage), ..Facts::default() });
+        assert_eq!(
+            (of(Stage::Decode), of(Stage::Prefill), of(Stage::All)),
+            (Gate::Open, Gate::Closed, Gate::Open)
+        );
     }
 
     #[test]

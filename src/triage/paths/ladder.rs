@@ -1,6 +1,7 @@
 //! Ladders: separate kernels that stand where one fused kernel could.
 
 use super::parts::PartIx;
+use crate::triage::classify::{Class, Role};
 
 /// Copies and other memory kernels that may stand between two rungs.
 const MOST_BETWEEN: usize = 2;
@@ -14,6 +15,40 @@ pub struct Kind<'t> {
     pub parts: Vec<bool>,
     /// Whether it only moves memory, and may stand between two rungs.
     pub is_memory: bool,
+    /// Whether it is a kernel beside which a launch costs little: a matrix product, attention, an exchange.
+    pub is_heavy: bool,
+    /// Whether it reads and writes element by element, so that a neighbour could take its work along.
+    pub is_light: bool,
+}
+
+impl<'t> Kind<'t> {
+    /// Of a class, with the parts that it is of.
+    pub fn new(class: &'t Class, parts: Vec<bool>) -> Self {
+        Self {
+            id: &class.id,
+            parts,
+            is_memory: class.role == Role::Memory,
+            is_heavy: matches!(
+                class.role,
+                Role::Gemm
+                    | Role::Moe
+                    | Role::Attention
+                    | Role::LinearAttention
+                    | Role::Conv
+                    | Role::Communication
+            ),
+            is_light: matches!(
+                class.role,
+                Role::Norm
+                    | Role::Rope
+                    | Role::Activation
+                    | Role::Quantize
+                    | Role::KvCache
+                    | Role::Elementwise
+                    | Role::Memory
+            ),
+        }
+    }
 }
 
 impl Kind<'_> {
@@ -103,7 +138,13 @@ mod tests {
     const B: PartIx = PartIx(1);
 
     fn kinds() -> [Kind<'static>; 5] {
-        let kind = |id, parts: [bool; 2], is_memory| Kind { id, parts: parts.to_vec(), is_memory };
+        let kind = |id, parts: [bool; 2], is_memory| Kind {
+            id,
+            parts: parts.to_vec(),
+            is_memory,
+            is_heavy: false,
+            is_light: true,
+        };
         [
             kind("a", [true, false], false),
             kind("b", [false, true], false),

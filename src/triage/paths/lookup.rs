@@ -1,10 +1,12 @@
 //! Questions about the catalog itself: what a path looks for, and what of it a kernel name is.
 
-use super::catalog::{Entry, PathCatalog};
+use super::catalog::PathCatalog;
+use super::entry::{Entry, Origin};
+use super::gates::{Facts, Gate};
 use super::ladder::{self, Kind, Shape};
 use super::parts::{PartIx, membership};
 use crate::trace::ActivityKind;
-use crate::triage::classify::{Class, Classifier, Role};
+use crate::triage::classify::{Class, Classifier};
 
 /// What a kernel is to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,31 @@ impl PathCatalog {
         entry.unless.iter().map(|part| self.part_name(*part)).collect()
     }
 
+    /// The parts of which one must run in a stage for a path's ladder to mean something.
+    pub fn with_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.with.iter().map(|part| self.part_name(*part)).collect()
+    }
+
+    /// The parts that an overlap hides.
+    pub fn covered_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.covers.iter().map(|part| self.part_name(*part)).collect()
+    }
+
+    /// Overlaps that hide a kernel of this class: those of the framework first, what is merged before what is not.
+    /// Those whose gates are closed are left out.
+    pub fn covering(&self, class: &Class, classifier: &Classifier, facts: &Facts<'_>) -> Vec<&Entry> {
+        let member = membership(&self.parts, class, classifier);
+        let hides = |part: &PartIx| member.get(part.0).copied().unwrap_or(false);
+        let mut found: Vec<&Entry> = self
+            .entries()
+            .iter()
+            .filter(|entry| entry.covers.iter().any(hides) && entry.gates.judge(facts) != Gate::Closed)
+            .filter(|entry| entry.origin != Origin::Closed)
+            .collect();
+        found.sort_by_key(|entry| (!entry.is_of(facts.framework), entry.origin == Origin::InFlight));
+        found
+    }
+
     /// A path's ladders, each as `part → part`.
     pub fn ladders(&self, entry: &Entry) -> Vec<String> {
         entry.split.iter().map(|ladder| self.ladder_text(ladder)).collect()
@@ -75,7 +102,8 @@ impl PathCatalog {
         let classes: Vec<Class> =
             names.iter().map(|name| classifier.classify(name, ActivityKind::Kernel)).collect();
         let kinds: Vec<Kind<'_>> = classes.iter().map(|class| kind(class, self, classifier)).collect();
-        if kinds.iter().any(|kind| kind.is_any(&entry.unless)) {
+        let runs = |parts: &[PartIx]| kinds.iter().any(|kind| kind.is_any(parts));
+        if runs(&entry.unless) || !(entry.with.is_empty() || runs(&entry.with)) {
             return 0;
         }
         let sequence: Vec<&Kind<'_>> = kinds.iter().collect();
@@ -89,9 +117,5 @@ impl PathCatalog {
 }
 
 fn kind<'c>(class: &'c Class, catalog: &PathCatalog, classifier: &Classifier) -> Kind<'c> {
-    Kind {
-        id: &class.id,
-        parts: membership(&catalog.parts, class, classifier),
-        is_memory: class.role == Role::Memory,
-    }
+    Kind::new(class, membership(&catalog.parts, class, classifier))
 }

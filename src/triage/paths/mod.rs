@@ -1,19 +1,28 @@
 //! The fuse table: which known fused paths are on in a stage, and which run as separate kernels.
 //!
-//! The knowledge is data (`catalogs/fusions.yaml`); this code only counts. A path is on where its own kernels
-//! run. It is split where the kernels of a ladder follow one another on one stream; a word in common is no
-//! evidence. What it gives up: a ladder whose kernels run on several streams, or with other work between.
+//! The knowledge is data (`catalogs/fusions-*.yaml`, `overlaps-*.yaml`, `toggles.yaml`); this code only counts. A path
+//! is on where its own kernels run. It is split where the kernels of a ladder follow one another on one stream; a
+//! word in common is no evidence. What it gives up: a ladder whose kernels run on several streams, or with other
+//! work between.
 
 mod catalog;
+mod entry;
+mod file;
 mod gates;
 mod ladder;
+mod lint;
 mod lookup;
 mod parts;
 mod rows;
+mod similar;
 #[cfg(test)]
 mod tests;
+mod unlisted;
 
-pub use catalog::{Entry, Origin, PathCatalog, PathExamples, PathKind, schema};
+pub use catalog::PathCatalog;
+pub use entry::{Entry, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
+pub use file::schema;
 pub use gates::{Facts, Gates, Vendor};
+pub use lint::{Problem, failed_family_examples};
 pub use lookup::Use;
-pub use rows::find;
+pub use rows::{Found, find};

@@ -24,6 +24,8 @@ pub struct Matcher {
     pub kernels: Vec<String>,
     /// Roles.
     pub roles: Vec<Role>,
+    /// Word sequences of the kernel's function.
+    pub functions: Vec<Vec<String>>,
     /// Word sequences of the kernel id.
     pub words: Vec<Vec<String>>,
     /// Word sequences of the kernel id, all of which must be there.
@@ -35,15 +37,33 @@ pub struct Matcher {
 impl Matcher {
     /// Whether no positive key is given: such a matcher would take every kernel.
     pub fn is_empty(&self) -> bool {
-        self.families.is_empty() && self.kernels.is_empty() && self.roles.is_empty() && self.words.is_empty()
+        self.families.is_empty()
+            && self.kernels.is_empty()
+            && self.roles.is_empty()
+            && self.functions.is_empty()
+            && self.words.is_empty()
     }
 
-    fn fits(&self, class: &Class, words: &[String]) -> bool {
+    /// A single word that it rests on alone: `v`, `gate` and `cache` are in the names of many kernels.
+    pub fn short_word(&self) -> Option<&str> {
+        let has_more = !self.families.is_empty()
+            || !self.kernels.is_empty()
+            || !self.roles.is_empty()
+            || !self.all.is_empty();
+        if has_more {
+            return None;
+        }
+        let all = self.functions.iter().chain(&self.words);
+        all.filter(|sequence| sequence.len() < 2).find_map(|sequence| sequence.first()).map(String::as_str)
+    }
+
+    fn fits(&self, class: &Class, words: &[String], function: &[String]) -> bool {
         let has = |sequence: &Vec<String>| contains(words, sequence);
         let in_family = || class.family.as_ref().is_some_and(|family| self.families.contains(family));
         (self.families.is_empty() || in_family())
             && (self.kernels.is_empty() || self.kernels.iter().any(|kernel| names(kernel, &class.id)))
             && (self.roles.is_empty() || self.roles.contains(&class.role))
+            && (self.functions.is_empty() || self.functions.iter().any(|wanted| contains(function, wanted)))
             && (self.words.is_empty() || self.words.iter().any(has))
             && self.all.iter().all(has)
             && !self.not.iter().any(has)
@@ -61,5 +81,9 @@ fn contains(words: &[String], sequence: &[String]) -> bool {
 /// For each part, whether a kernel is one of its kind.
 pub fn membership(parts: &[Part], class: &Class, classifier: &Classifier) -> Vec<bool> {
     let words = classifier.words(&class.id);
-    parts.iter().map(|part| part.matchers.iter().any(|matcher| matcher.fits(class, &words))).collect()
+    let function = classifier.function_words(&class.canonical);
+    parts
+        .iter()
+        .map(|part| part.matchers.iter().any(|matcher| matcher.fits(class, &words, &function)))
+        .collect()
 }

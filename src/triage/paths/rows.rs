@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{Entry, Origin, PathCatalog};
+use super::catalog::{PathCatalog, group_of};
+use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate, is_switched_off};
 use super::ladder::{self, Kind, Shape};
 use super::parts::{PartIx, membership};
+use super::similar::{self, Scene};
+use super::unlisted;
 use crate::trace::{NameId, Ns, StreamId, Trace};
 use crate::triage::activity::Timeline;
-use crate::triage::classify::{Classifier, Role};
+use crate::triage::classify::Classifier;
 use crate::triage::kernel_table::percent;
-use crate::triage::model::{PathRow, PathState};
+use crate::triage::model::{KernelRow, Kin, PathRow, PathState, Similarity, Unlisted};
 use crate::triage::stage::Stage;
 
 /// Instances a step that do not spoil a state: a model's first norm has no residual, its last may be another.
@@ -21,7 +24,7 @@ const STRAY_PART: u64 = 20;
 const LEAST_LADDERS: u64 = 2;
 
 /// What one stream ran in one step.
-type Sequence<'k, 't> = Vec<(&'k Kind<'t>, Ns)>;
+pub(super) type Sequence<'k, 't> = Vec<(&'k Kind<'t>, Ns)>;
 
 /// A stage's kernels, each with the parts that it is of.
 struct Seen<'t> {
@@ -37,7 +40,7 @@ impl<'t> Seen<'t> {
                 && let Some(class) = timeline.classes.get(name)
             {
                 let parts = membership(&catalog.parts, class, classifier);
-                kinds.insert(name, Kind { id: &class.id, parts, is_memory: class.role == Role::Memory });
+                kinds.insert(name, Kind::new(class, parts));
             }
         }
         Self { kinds }
@@ -75,36 +78,69 @@ impl Tally {
     }
 }
 
-/// The fuse table of a stage, largest time first; paths of which nothing ran are left out.
+/// What the path catalog says of a stage.
+pub struct Found {
+    /// The fuse table, largest time first; paths of which nothing ran are left out.
+    pub rows: Vec<PathRow>,
+    /// What nearly is a path.
+    pub similar: Vec<Similarity>,
+    /// Small kernels in a row that no path fits.
+    pub unlisted: Vec<Unlisted>,
+}
+
+/// What the path catalog says of a stage, whose kernel table is `kernels`.
 pub fn find(
     trace: &Trace,
     timeline: &Timeline,
     stage: Stage,
+    kernels: &[KernelRow],
     catalog: &PathCatalog,
     classifier: &Classifier,
     facts: Facts<'_>,
-) -> Vec<PathRow> {
+) -> Found {
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
     let seen = Seen::of(trace, timeline, catalog, classifier);
     let sequences = seen.sequences(timeline, stage);
-    let runs = |part: PartIx| sequences.iter().flatten().any(|(kind, _)| kind.is(part));
-    let reduces =
-        catalog.parts.iter().position(|part| part.name == "all-reduce").is_some_and(|at| runs(PartIx(at)));
-    let facts = Facts { reduces, ..facts };
+    let mut ran = vec![false; catalog.parts.len()];
+    for (kind, _) in sequences.iter().flatten() {
+        ran.iter_mut().zip(&kind.parts).for_each(|(ran, is)| *ran |= is);
+    }
+    let runs = |part: &PartIx| ran.get(part.0).copied().unwrap_or(false);
+    let runs_named = |name: &str| {
+        catalog.parts.iter().position(|part| part.name == name).is_some_and(|at| runs(&PartIx(at)))
+    };
+    let facts = Facts {
+        reduces: runs_named("all-reduce"),
+        exchanges: runs_named("expert-exchange"),
+        stage: Some(stage),
+        ..facts
+    };
     let whole: Ns =
         timeline.placed.iter().filter(|one| one.stage == stage).map(|one| one.activity.span.length()).sum();
 
     let mut rows: Vec<(&Entry, PathRow)> = Vec::new();
-    for entry in catalog.entries() {
-        let is_another_case = entry.unless.iter().any(|part| runs(*part));
+    for entry in catalog.entries().iter().filter(|entry| entry.claims()) {
+        let is_another_case =
+            entry.unless.iter().any(runs) || !(entry.with.is_empty() || entry.with.iter().any(runs));
         let (fused, split) = count(&sequences, entry, is_another_case);
         if let Some(row) = row(entry, fused, split, steps, whole, &facts) {
             rows.push((entry, row));
         }
     }
-    let mut rows = one_of_each(rows, facts.framework);
+    let mut rows = one_of_each(rows, catalog, &facts);
     rows.sort_by(|a, b| b.related_ns.cmp(&a.related_ns).then_with(|| a.path.cmp(&b.path)));
-    rows
+    let scene = Scene {
+        stage,
+        steps,
+        sequences: &sequences,
+        ran: &ran,
+        ops: kernels.iter().flat_map(|row| &row.cpu_ops).map(String::as_str).collect(),
+        sites: kernels.iter().flat_map(|row| &row.sites).collect(),
+        rows: &rows,
+    };
+    let similar = similar::find(&scene, catalog, &facts);
+    let unlisted = unlisted::find(&scene, catalog, whole);
+    Found { rows, similar, unlisted }
 }
 
 fn count(sequences: &[Sequence<'_, '_>], entry: &Entry, is_another_case: bool) -> (Tally, Tally) {
@@ -155,11 +191,17 @@ fn row(
     let mut evidence = Vec::new();
     let state = match (state_of(fused_count, split_count), entry.gates.judge(facts)) {
         (PathState::Absent, _) => return None,
+        // That a library's kernel runs is no news of another framework's path.
+        (PathState::Active, _) if facts.framework != "unknown" && !entry.is_of(facts.framework) => {
+            return None;
+        }
         // What runs has passed its gates.
         (state @ (PathState::Active | PathState::Partial), _) => state,
         (_, Gate::Closed) => return None,
         // A pull request to one framework is no news for a program of another.
-        _ if entry.origin == Origin::InFlight && !is_of(entry, facts.framework) => return None,
+        _ if matches!(entry.origin, Origin::InFlight | Origin::Closed) && !entry.is_of(facts.framework) => {
+            return None;
+        }
         (_, Gate::Unknown(settled_by)) => {
             evidence.push(format!("not known: {settled_by}"));
             PathState::GateUnknown
@@ -186,11 +228,8 @@ fn row(
         source_paths: entry.source_paths.clone(),
         flags: entry.flags.clone(),
         pr: entry.pr.clone(),
+        also: Vec::new(),
     })
-}
-
-fn is_of(entry: &Entry, framework: &str) -> bool {
-    entry.frameworks.iter().any(|one| one == framework || one == "any")
 }
 
 fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str {
@@ -201,7 +240,8 @@ fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str 
     }
     match entry.origin {
         Origin::InFlight => "in-flight",
-        Origin::Mainline | Origin::Upstream if !is_of(entry, facts.framework) => "mainline-elsewhere",
+        Origin::Closed => "closed",
+        Origin::Mainline | Origin::Upstream if !entry.is_of(facts.framework) => "mainline-elsewhere",
         Origin::Mainline | Origin::Upstream if is_switched_off(&entry.flags.on, &entry.flags.off, facts) => {
             "off"
         }
@@ -209,18 +249,42 @@ fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str 
     }
 }
 
-/// Of the variants of one optimisation, the framework's own speaks, then the one that runs, then the first.
-fn one_of_each(rows: Vec<(&Entry, PathRow)>, framework: &str) -> Vec<PathRow> {
+/// Of the entries of one optimisation, the framework's own speaks, then the one that runs, then what is merged, then
+/// the first. The others are named with it. An unknown framework has none of its own, a library's neither.
+fn one_of_each(rows: Vec<(&Entry, PathRow)>, catalog: &PathCatalog, facts: &Facts<'_>) -> Vec<PathRow> {
     let mut best: BTreeMap<&str, (&Entry, PathRow)> = BTreeMap::new();
-    let merit = |entry: &Entry, row: &PathRow| (is_of(entry, framework), row.fused > 0);
+    let merit = |entry: &Entry, row: &PathRow| {
+        let is_merged = matches!(entry.origin, Origin::Mainline | Origin::Upstream);
+        (
+            facts.framework != "unknown" && entry.is_of(facts.framework),
+            row.fused > 0,
+            is_merged,
+            entry.same_as.is_none(),
+        )
+    };
     for (entry, row) in rows {
-        let group = entry.variant_of.as_deref().unwrap_or(&entry.id);
-        match best.get(group) {
+        match best.get(group_of(entry)) {
             Some((known, other)) if merit(known, other) >= merit(entry, &row) => {}
             Some(_) | None => {
-                best.insert(group, (entry, row));
+                best.insert(group_of(entry), (entry, row));
             }
         }
     }
-    best.into_values().map(|(_, row)| row).collect()
+    best.into_values()
+        .map(|(entry, mut row)| {
+            row.also = catalog.kin(entry).map(|other| kin(other, facts)).collect();
+            row
+        })
+        .collect()
+}
+
+fn kin(entry: &Entry, facts: &Facts<'_>) -> Kin {
+    Kin {
+        path: entry.id.clone(),
+        frameworks: entry.frameworks.clone(),
+        origin: entry.origin.as_str().to_owned(),
+        pr: entry.pr.clone(),
+        as_of: entry.as_of.map(|date| date.to_string()),
+        is_for: entry.gates.is_for(facts).map(str::to_owned),
+    }
 }

@@ -1,0 +1,337 @@
+//! The whole path catalog: nothing lost, nothing twice; a user's own catalogs; the commands that look at them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Scratch, arg, corpus, run, run_in};
+use profgate::synth::presets;
+use profgate::triage::Catalogs;
+
+fn catalogs() -> Catalogs {
+    Catalogs::builtin().unwrap()
+}
+
+/// What the catalog holds: kind and id of each path, and the name of each toggle.
+fn held() -> BTreeSet<(String, String)> {
+    let paths = catalogs().paths;
+    let entries = paths.entries().iter().map(|entry| (entry.kind.as_str().to_owned(), entry.id.clone()));
+    let toggles = paths.toggles().iter().map(|toggle| ("toggle".to_owned(), toggle.name.clone()));
+    entries.chain(toggles).collect()
+}
+
+#[test]
+fn no_path_and_no_toggle_is_lost() {
+    let list =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/catalog-ids.txt")).unwrap();
+    let listed: Vec<(String, String)> = list
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once('\t').map(|(kind, id)| (kind.to_owned(), id.to_owned())).unwrap())
+        .collect();
+    assert_eq!(listed.len(), 216, "172 paths and 44 toggles");
+    let listed: BTreeSet<_> = listed.into_iter().collect();
+    assert_eq!(listed.len(), 216, "none is listed twice");
+    assert_eq!(listed.difference(&held()).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "lost");
+    assert_eq!(held().difference(&listed).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "not listed");
+}
+
+/// The fact base that the catalog was made from, where it is at hand: beside the corpus, or named.
+fn facts() -> Option<String> {
+    let path = match std::env::var_os("PROFGATE_CATALOG_FACTS") {
+        Some(path) => PathBuf::from(path),
+        None => corpus("")?.join("../spec/catalog-facts.yaml"),
+    };
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        eprintln!("not tested: {} is absent; PROFGATE_CATALOG_FACTS names the fact base", path.display());
+    }
+    text
+}
+
+#[derive(Default)]
+struct Fact {
+    id: String,
+    fields: BTreeMap<String, String>,
+}
+
+/// Entries of a list of the fact base: the first key of each, and its other keys as text.
+fn section(text: &str, name: &str) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    let lines = text.lines().skip_while(|line| *line != format!("{name}:")).skip(1);
+    for line in lines.take_while(|line| line.starts_with([' ', '-'])) {
+        if let Some(first) = line.strip_prefix("- ") {
+            let id = first.split_once(": ").unwrap().1.trim_matches('\'').to_owned();
+            facts.push(Fact { id, ..Fact::default() });
+        } else if let Some((key, value)) = line.trim_start().split_once(": ")
+            && let Some(fact) = facts.last_mut()
+        {
+            fact.fields.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    facts
+}
+
+#[test]
+fn every_fact_is_in_the_catalog_in_our_own_words() {
+    let Some(text) = facts() else { return };
+    let (patterns, toggles) = (section(&text, "patterns"), section(&text, "toggles"));
+    assert_eq!((patterns.len(), toggles.len()), (172, 44));
+    let paths = catalogs().paths;
+    for fact in &patterns {
+        let entry = paths.entry(&fact.id).unwrap_or_else(|| panic!("{} is missing", fact.id));
+        assert_eq!(entry.kind.as_str(), fact.fields["kind"], "{}", fact.id);
+        let links = fact.fields["links"].trim_matches(['[', ']']);
+        let links: Vec<&str> = links.split(", ").filter(|link| !link.is_empty()).collect();
+        assert_eq!(entry.pr, links, "{}", fact.id);
+        let frameworks = fact.fields["frameworks"].trim_matches(['[', ']']);
+        assert_eq!(entry.frameworks.join(", "), frameworks, "{}", fact.id);
+        let is_in_flight = fact.fields["origin"] == "inflight" && fact.fields["pr_state"] != "closed";
+        assert_eq!(entry.origin.as_str() == "in-flight", is_in_flight, "{}", fact.id);
+        assert_ne!(entry.summary, fact.fields["summary"].trim_matches('\''), "{}", fact.id);
+    }
+    for fact in &toggles {
+        let toggle = paths.toggles().iter().find(|toggle| toggle.name == fact.id);
+        let toggle = toggle.unwrap_or_else(|| panic!("{} is missing", fact.id));
+        assert_eq!(format!("[{}]", toggle.affects.join(", ")), fact.fields["affects"], "{}", fact.id);
+    }
+}
+
+/// What a registry of patterns claims, kernels must tell; of these three they cannot, and the entries say why.
+#[test]
+fn what_was_matched_before_is_told_by_kernels() {
+    let Some(text) = facts() else { return };
+    let paths = catalogs().paths;
+    let silent: Vec<String> = section(&text, "patterns")
+        .into_iter()
+        .filter(|fact| fact.fields["in_registry"] == "true" && !paths.entry(&fact.id).unwrap().claims())
+        .map(|fact| fact.id)
+        .collect();
+    assert_eq!(silent, ["vllm-dsv32-indexer-projections"]);
+}
+
+#[test]
+fn the_pages_are_those_of_the_catalog() {
+    let scratch = Scratch::new("catalog-pages");
+    let made = run(&["catalog", "pages", "-o", arg(&scratch.path("pages"))]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let files = |folder: &Path| -> BTreeMap<String, String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        entries
+            .map(|entry| {
+                let name = entry.file_name().into_string().unwrap();
+                (name, std::fs::read_to_string(entry.path()).unwrap())
+            })
+            .collect()
+    };
+    let kept = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/catalog"));
+    let made = files(&scratch.path("pages"));
+    assert_eq!(kept.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
+    for (name, text) in &made {
+        assert!(kept[name] == *text, "docs/catalog/{name} is old: run `profgate catalog pages`");
+    }
+    for entry in catalogs().paths.entries() {
+        assert!(made.values().any(|text| text.contains(&format!("\n## {}\n", entry.id))), "{}", entry.id);
+    }
+}
+
+#[test]
+fn filters_of_the_list_narrow_it() {
+    let ids = |args: &[&str]| -> Vec<String> {
+        let all = [&["catalog", "list", "--format", "json"], args].concat();
+        let list: Value = serde_json::from_str(&run(&all).stdout).unwrap();
+        let paths = list["paths"].as_array().unwrap();
+        paths.iter().map(|path| path["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&["--paths"]).len(), 172);
+    let flying = ids(&["--origin", "in-flight"]);
+    assert!(!flying.is_empty() && flying.iter().all(|id| id.starts_with("pr-")), "{flying:?}");
+    assert_eq!(ids(&["--origin", "closed"]), ["pr-35968-dsv32-indexer-multistream"]);
+    let told = ids(&["--paths", "--told-by", "kernels"]).len();
+    assert_eq!(told + ids(&["--paths", "--told-by", "lookup"]).len(), 172);
+    assert!(ids(&["--kind", "overlap", "--told-by", "kernels"]).is_empty());
+    assert!(ids(&["--framework", "vllm"]).contains(&"flashinfer-fused-moe".to_owned()), "what any may take");
+    assert!(!ids(&["--framework", "vllm"]).contains(&"single-batch-overlap".to_owned()));
+    assert_eq!(ids(&["--search", "38621"]), ["pr-38621-qknorm-rope-cache-quant"]);
+    let toggles: Value =
+        serde_json::from_str(&run(&["catalog", "list", "--toggles", "--format", "json"]).stdout).unwrap();
+    assert_eq!(toggles["toggles"].as_array().unwrap().len(), 44);
+    assert!(run(&["catalog", "list", "--search", "no such word"]).stdout.starts_with("No entry"));
+}
+
+#[test]
+fn an_entry_shows_what_switches_it_and_who_else_has_it() {
+    let show = run(&["catalog", "show", "vllm-allreduce-rmsnorm"]).stdout;
+    for part in [
+        "flashinfer-unified-allreduce-fusion (sglang, mainline)",
+        "pr-37646-aiter-allreduce-rmsnorm (vllm, in-flight, vllm-project/vllm#37646)",
+        "PassConfig.fuse_allreduce_rms (vllm config): ",
+        "tensor parallelism of 2 or more",
+        "all-reduce → any-norm",
+        "catalogs/fusions-all-reduce.yaml:",
+    ] {
+        assert!(show.contains(part), "{part}\n{show}");
+    }
+    let lookup = run(&["catalog", "show", "vllm-dsv32-indexer-projections"]).stdout;
+    assert!(lookup.contains("nothing in a trace"), "{lookup}");
+    let flying = run(&["catalog", "show", "pr-20667-qwen35-qknorm-rope-kv"]).stdout;
+    assert!(flying.contains("sgl-project/sglang#20667 was open. Look whether it is merged"), "{flying}");
+    assert!(run(&["catalog", "show", "launch_with_pdl"]).stdout.contains("flashinfer-pdl-launch-overlap"));
+}
+
+#[test]
+fn what_is_in_flight_grows_old() {
+    let on = |day: &str| run(&["catalog", "stale", "--older-than", "12w", "--on", day]);
+    let old = on("2026-11-24");
+    assert_eq!(old.code, 0, "{}", old.stderr);
+    assert!(
+        old.stdout.contains("pr-20667-qwen35-qknorm-rope-kv") && old.stdout.contains("150 days"),
+        "{}",
+        old.stdout
+    );
+    assert!(!old.stdout.contains("pr-41263-dsv4-norm-router"), "what is merged does not grow old");
+    assert!(on("2026-07-01").stdout.starts_with("Nothing in flight is older than 84 days"));
+    assert_eq!(run(&["catalog", "stale", "--on", "2026-02-30"]).code, 2);
+    let json = run(&["catalog", "stale", "--on", "2026-11-24", "--format", "json"]).stdout;
+    let rows: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(rows[0]["days"], 150);
+}
+
+#[test]
+fn the_built_in_catalog_is_complete() {
+    let lint = run(&["catalog", "lint"]);
+    assert_eq!((lint.code, lint.stderr.as_str()), (0, ""), "{}", lint.stdout);
+    assert_eq!(lint.stdout, "172 paths and 44 toggles: every entry is complete.\n");
+}
+
+const MINE: &str = "schema: 1
+parts:
+  my-finalize: [{ kernel: [\"trtllm-moe-finalize-*\"] }]
+entries:
+- id: my-finalize
+  name: Finalisation of mine
+  kind: fuse
+  frameworks: [sglang]
+  origin: mainline
+  summary: One kernel weighs and adds the experts.
+  on: [my-finalize]
+  source-paths: [mine/finalize.cu]
+  examples:
+    from: [my own server]
+    on: [\"void moe::dev::finalize::finalizeKernel<moe::dev::finalize::KernelParams<cutlass::bfloat16_t, cutlass::bfloat16_t, 4, true> >(int)\"]
+    not-on: [_silu_and_mul_kernel]
+- id: fused-residual-add-rmsnorm
+  name: The residual norm as we call it
+  kind: fuse
+  frameworks: [sglang]
+  origin: mainline
+  summary: One kernel adds the residual and normalises.
+  on: [residual-norm]
+  split: [[residual-add, plain-norm]]
+  source-paths: [mine/norm.cu]
+  examples:
+    from: [my own server]
+    on: [_gemma_rmsnorm_residual_kernel]
+    not-on: [_rms_norm_fwd_fused]
+    split: [[\"void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<c10::BFloat16>, at::detail::Array<char*, 3> >(int)\", _rms_norm_fwd_fused]]
+    not-split: [[_rms_norm_fwd_fused, _rms_norm_fwd_fused]]
+";
+
+const MY_KERNELS: &str = "schema: 1
+entries:
+- id: my-kernel
+  name: A kernel of mine
+  role: norm
+  match: { exactly: [draw_kernel] }
+  examples: { match: [{ name: draw_kernel }], reject: [my_draw] }
+";
+
+#[test]
+fn a_users_catalog_adds_and_overrides() {
+    let scratch = Scratch::new("catalog-user");
+    scratch.file("mine/fusions-mine.yaml", MINE);
+    scratch.file("mine/kernels-mine.yaml", MY_KERNELS);
+    let folder = scratch.path("mine");
+    let tested = run(&["catalog", "test", arg(&folder)]);
+    assert_eq!(tested.code, 0, "{}{}", tested.stdout, tested.stderr);
+    assert!(tested.stdout.starts_with("2 paths and 1 kernel family of"), "{}", tested.stdout);
+
+    let capture = scratch.capture("capture", &presets::moe_one_step());
+    let triage = run(&["triage", arg(&capture), "--catalog", arg(&folder), "--format", "json"]);
+    let triage: Value = serde_json::from_str(&triage.stdout).unwrap();
+    let rows = triage["stages"][0]["paths"].as_array().unwrap();
+    let row = |id: &str| rows.iter().find(|row| row["path"] == id).unwrap();
+    assert_eq!(row("my-finalize")["state"], "active");
+    assert_eq!(row("fused-residual-add-rmsnorm")["name"], "The residual norm as we call it");
+    assert_eq!(row("fused-residual-add-rmsnorm")["source_paths"][0], "mine/norm.cu");
+
+    let shown = run(&["catalog", "match", "draw_kernel", "--catalog", arg(&folder)]).stdout;
+    assert!(shown.contains("my-kernel ("), "{shown}");
+
+    // The gate holds what the user's catalog promised.
+    let baseline = scratch.path("b.yaml");
+    let recorded =
+        run(&["baseline", "record", arg(&capture), "--catalog", arg(&folder), "-o", arg(&baseline)]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    assert!(std::fs::read_to_string(&baseline).unwrap().contains("path: my-finalize"));
+    let check = |more: &[&str]| {
+        let fixed = ["check", "--baseline", arg(&baseline), arg(&capture)];
+        run_in(&scratch.path(""), &[&fixed, more].concat())
+    };
+    assert_eq!(check(&["--catalog", arg(&folder)]).code, 0);
+    let without = check(&[]);
+    assert_eq!(without.code, 1, "a path that nobody knows any more is missing");
+    assert!(without.stdout.contains("my-finalize"), "{}", without.stdout);
+}
+
+#[test]
+fn a_users_catalog_is_as_strict_as_ours() {
+    let scratch = Scratch::new("catalog-strict");
+    let tried = |name: &str, text: &str| {
+        let folder = scratch.path("tried");
+        let _ = std::fs::remove_dir_all(&folder);
+        scratch.file(&format!("tried/{name}"), text);
+        run(&["catalog", "test", arg(&folder)])
+    };
+    for (from, to, code, message) in [
+        ("origin: mainline", "orgin: mainline", 2, "did you mean `origin`?"),
+        ("on: [my-finalize]", "on: [my-finalise]", 2, "did you mean `my-finalize`?"),
+        ("kind: fuse", "kind: overlap", 2, "kernels cannot tell whether an overlap is on"),
+        (
+            "on: [_gemma_rmsnorm_residual_kernel]",
+            "on: [_silu_and_mul_kernel]",
+            1,
+            "_silu_and_mul_kernel is no fused kernel",
+        ),
+        (
+            "not-on: [_silu_and_mul_kernel]",
+            "not-on: []",
+            1,
+            "it needs a name that is its fused kernel and one that is not",
+        ),
+        ("    from: [my own server]\n", "", 1, "its examples do not say where the names come from"),
+        (
+            "_rms_norm_fwd_fused]]\n    not-split",
+            "_silu_and_mul_kernel]]\n    not-split",
+            1,
+            "is 0 ladders of it, not 1",
+        ),
+    ] {
+        let wrong = tried("fusions-mine.yaml", &MINE.replacen(from, to, 1));
+        assert_eq!(wrong.code, code, "{to}\n{}{}", wrong.stdout, wrong.stderr);
+        let said = format!("{}{}", wrong.stdout, wrong.stderr);
+        assert!(said.contains(message) && said.contains("fusions-mine.yaml"), "{said}");
+    }
+    let kernels =
+        tried("kernels-mine.yaml", &MY_KERNELS.replace("reject: [my_draw]", "reject: [draw_kernel]"));
+    assert_eq!(kernels.code, 1);
+    assert!(kernels.stdout.contains("draw_kernel is claimed by it"), "{}", kernels.stdout);
+    let twice = tried("fusions-mine.yaml", &format!("{MINE}{}", MINE.split("entries:\n").nth(1).unwrap()));
+    assert!(twice.code == 2 && twice.stderr.contains("id `my-finalize` is taken by"), "{}", twice.stderr);
+    let unnamed = tried("mine.yaml", MINE);
+    assert!(unnamed.code == 2 && unnamed.stderr.contains("its name does not say"), "{}", unnamed.stderr);
+    assert_eq!(tried("notes.txt", "no catalog").code, 2);
+    assert_eq!(run(&["catalog", "test", arg(&scratch.path("absent"))]).code, 5);
+    assert_eq!(run(&["catalog", "list", "--catalog", arg(&scratch.path("absent"))]).code, 5);
+}
