@@ -106,6 +106,7 @@ fn vllm_reduces_and_normalises_apart_in_both_stages() {
     assert_table(trace, "prefill", &rows);
 }
 
+/// W-55: what ran most often comes first among the evidence.
 #[test]
 fn copies_between_the_rungs_are_named_as_part_of_the_ladder() {
     let trace = "vllm-gptoss-b200-tp8-eager/eager_trace.json.gz";
@@ -136,6 +137,8 @@ fn copies_between_the_rungs_are_named_as_part_of_the_ladder() {
     );
 }
 
+/// W-51: without the server's arguments a gated path is neither hidden nor claimed. W-56: what ran (the state) and
+/// what to make of it (the class) are two things.
 #[test]
 fn a_gate_that_the_trace_leaves_open_says_what_would_settle_it() {
     let trace = "vllm-gptoss-mi300x-decode-full/graph_execution.json.gz";

@@ -154,9 +154,10 @@ impl Classifier {
         self.vocabulary.lexicon.words(text)
     }
 
-    /// The words of the function that a kernel's name is about.
-    pub fn function_words(&self, name: &str) -> Vec<String> {
-        Subject::new(name, &self.vocabulary).ident_words
+    /// The words of the function that a kernel's name is about, and of each namespace around it.
+    pub fn name_words(&self, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
+        let subject = Subject::new(name, &self.vocabulary);
+        (subject.ident_words, subject.path_words)
     }
 
     /// Every entry, in order of precedence.

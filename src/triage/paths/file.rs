@@ -55,6 +55,8 @@ pub(super) struct MatcherYaml {
     role: Vec<Role>,
     /// One of these word sequences is in the name of the function.
     function: Vec<String>,
+    /// One of these word sequences is in a namespace around the function.
+    path: Vec<String>,
     /// One of these word sequences is in the kernel id.
     words: Vec<String>,
     /// Each of these word sequences is in the kernel id.
@@ -243,6 +245,7 @@ impl MatcherYaml {
         };
         let matcher = Matcher {
             functions: words(&self.function),
+            paths: words(&self.path),
             words: words(&self.words),
             all: words(&self.all),
             not: words(&self.not),
@@ -260,7 +263,7 @@ impl MatcherYaml {
         if matcher.is_empty() {
             return Err(refuse(
                 format!("a matcher of part `{part}` takes every kernel"),
-                "give it one of: family, kernel, role, function, words",
+                "give it one of: family, kernel, role, function, path, words",
             ));
         }
         if let Some(word) = matcher.short_word() {

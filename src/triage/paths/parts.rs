@@ -2,6 +2,9 @@
 
 use crate::triage::classify::{Class, Classifier, Role};
 
+/// Words of a function, and of each namespace around it.
+type NameWords = (Vec<String>, Vec<Vec<String>>);
+
 /// Index of a part in its catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartIx(pub usize);
@@ -26,6 +29,8 @@ pub struct Matcher {
     pub roles: Vec<Role>,
     /// Word sequences of the kernel's function.
     pub functions: Vec<Vec<String>>,
+    /// Word sequences of a namespace around it.
+    pub paths: Vec<Vec<String>>,
     /// Word sequences of the kernel id.
     pub words: Vec<Vec<String>>,
     /// Word sequences of the kernel id, all of which must be there.
@@ -41,6 +46,7 @@ impl Matcher {
             && self.kernels.is_empty()
             && self.roles.is_empty()
             && self.functions.is_empty()
+            && self.paths.is_empty()
             && self.words.is_empty()
     }
 
@@ -53,17 +59,19 @@ impl Matcher {
         if has_more {
             return None;
         }
-        let all = self.functions.iter().chain(&self.words);
+        let all = self.functions.iter().chain(&self.words).chain(&self.paths);
         all.filter(|sequence| sequence.len() < 2).find_map(|sequence| sequence.first()).map(String::as_str)
     }
 
-    fn fits(&self, class: &Class, words: &[String], function: &[String]) -> bool {
+    fn fits(&self, class: &Class, words: &[String], (function, paths): &NameWords) -> bool {
         let has = |sequence: &Vec<String>| contains(words, sequence);
         let in_family = || class.family.as_ref().is_some_and(|family| self.families.contains(family));
         (self.families.is_empty() || in_family())
             && (self.kernels.is_empty() || self.kernels.iter().any(|kernel| names(kernel, &class.id)))
             && (self.roles.is_empty() || self.roles.contains(&class.role))
             && (self.functions.is_empty() || self.functions.iter().any(|wanted| contains(function, wanted)))
+            && (self.paths.is_empty()
+                || self.paths.iter().any(|wanted| paths.iter().any(|path| contains(path, wanted))))
             && (self.words.is_empty() || self.words.iter().any(has))
             && self.all.iter().all(has)
             && !self.not.iter().any(has)
@@ -81,9 +89,6 @@ fn contains(words: &[String], sequence: &[String]) -> bool {
 /// For each part, whether a kernel is one of its kind.
 pub fn membership(parts: &[Part], class: &Class, classifier: &Classifier) -> Vec<bool> {
     let words = classifier.words(&class.id);
-    let function = classifier.function_words(&class.canonical);
-    parts
-        .iter()
-        .map(|part| part.matchers.iter().any(|matcher| matcher.fits(class, &words, &function)))
-        .collect()
+    let name = classifier.name_words(&class.canonical);
+    parts.iter().map(|part| part.matchers.iter().any(|matcher| matcher.fits(class, &words, &name))).collect()
 }
