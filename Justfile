@@ -14,6 +14,10 @@ test:
 bless:
     INSTA_UPDATE=always cargo test --locked
 
+# Write docs/verdicts.md anew from the folder of real traces.
+verdicts:
+    PROFGATE_WRITE_VERDICTS=1 cargo test --locked --test it verdict_table
+
 # A red verdict of the built-in pair of captures.
 demo:
     cargo run --locked --release -- demo

@@ -1,7 +1,7 @@
 //! The differences between a baseline's stage and a capture's. No opinion.
 
 use super::file::{ExpectedPath, ExpectedRow, ExpectedStage};
-use super::observation::{Band, Measure, PathObservation, RowObservation, StageObservation};
+use super::observation::{Band, Measure, Overlapped, PathObservation, RowObservation, StageObservation};
 use crate::triage::{PathState, Role};
 
 /// How a row differs.
@@ -102,6 +102,10 @@ pub struct StageDelta {
     pub busy_band: Band,
     /// Busy nanoseconds of a step after.
     pub busy_after_ns: f64,
+    /// What overlap saved in a step before.
+    pub overlapped_before: Overlapped,
+    /// What it saves now.
+    pub overlapped_after: Overlapped,
 }
 
 /// Compares one stage of a baseline with the same stage of a capture.
@@ -142,6 +146,11 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
         busy_before_ns: baseline.steps.value.busy_us * 1e3,
         busy_band: band(baseline.steps.value.mad_us, baseline.steps.value.n),
         busy_after_ns: capture.busy_ns,
+        overlapped_before: Overlapped {
+            same_stream_ns: baseline.steps.value.same_stream_us * 1e3,
+            streams_ns: baseline.steps.value.beside_us * 1e3,
+        },
+        overlapped_after: capture.overlapped,
     }
 }
 

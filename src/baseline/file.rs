@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::fingerprint::{Fingerprint, UNKNOWN, Versions};
 use super::observation::{BodyObservation, LayersObservation};
+use crate::common::level::Level;
 use crate::common::yaml::Spanned;
 use crate::triage::{FoundBy, PathState, Role, Stage};
 
@@ -72,6 +73,9 @@ pub struct Recorded {
     pub engine: Option<String>,
     /// Commit of the server, when the user gives one.
     pub commit: Option<String>,
+    /// Arguments of the server that are no part of `comparable`; named as a cause when they change.
+    #[serde(default)]
+    pub server_args: BTreeMap<String, String>,
 }
 
 /// What one stage is expected to do.
@@ -114,6 +118,12 @@ pub struct ExpectedSteps {
     pub mad_us: f64,
     /// Captures that `busy-us` is the median of; those of the file when not given.
     pub n: Option<u32>,
+    /// Microseconds of a step by which kernels of one stream start before the one ahead has ended.
+    #[serde(default)]
+    pub same_stream_us: f64,
+    /// Microseconds of a step during which streams of one device run beside each other.
+    #[serde(default)]
+    pub beside_us: f64,
 }
 
 /// One kernel row.
@@ -145,6 +155,8 @@ pub struct ExpectedRow {
     /// Share of the stage's added time in percent.
     #[serde(default)]
     pub share: f64,
+    /// What findings about this row count, instead of what the policy says.
+    pub level: Option<Level>,
 }
 
 /// One catalog path.
@@ -161,6 +173,8 @@ pub struct ExpectedPath {
     /// Split instances of a step.
     #[serde(default)]
     pub split: u64,
+    /// What findings about this row count, instead of what the policy says.
+    pub level: Option<Level>,
 }
 
 /// How much of a role's time no other stream hides.
@@ -180,6 +194,8 @@ pub struct ExpectedOverlap {
     pub n: Option<u32>,
     /// A promise: more exposed microseconds of a step than these are a regression.
     pub at_most: Option<f64>,
+    /// What findings about this row count, instead of what the policy says.
+    pub level: Option<Level>,
 }
 
 /// The repeating bodies of a step.

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::observation::{
-    Band, LayersObservation, Measure, Observation, OverlapObservation, PathObservation, RowObservation,
-    StageObservation,
+    Band, LayersObservation, Measure, Observation, OverlapObservation, Overlapped, PathObservation,
+    RowObservation, StageObservation,
 };
 use crate::triage::{Role, Stage};
 
@@ -52,6 +52,12 @@ pub fn merge(captures: &[Observation]) -> Result<Option<Observation>, NoRepeats>
     Ok(Some(Observation {
         fingerprint,
         versions,
+        server_args: first
+            .server_args
+            .iter()
+            .filter(|(key, value)| others.iter().all(|other| other.server_args.get(*key) == Some(*value)))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
         captures: captures.iter().map(|capture| capture.captures).sum(),
         stages: stages.collect(),
     }))
@@ -112,6 +118,10 @@ fn merge_stage(parts: &[&StageObservation]) -> Option<StageObservation> {
         activities: mean(parts.iter().map(|part| part.activities)),
         busy_ns,
         busy_band,
+        overlapped: Overlapped {
+            same_stream_ns: middle(parts.iter().map(|part| part.overlapped.same_stream_ns)).0,
+            streams_ns: middle(parts.iter().map(|part| part.overlapped.streams_ns)).0,
+        },
         outside_pct: parts.iter().map(|part| part.outside_pct).fold(0.0, f64::max),
         rows,
         paths: paths.collect(),

@@ -19,8 +19,8 @@ pub use file::{
 pub use fingerprint::{Fingerprint, Mismatch, UNKNOWN, Versions};
 pub use merge::{NoRepeats, merge};
 pub use observation::{
-    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, PathObservation,
-    RowObservation, StageObservation,
+    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, Overlapped,
+    PathObservation, RowObservation, StageObservation,
 };
 pub use observe::observe;
 pub use read::parse;

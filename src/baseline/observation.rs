@@ -14,6 +14,8 @@ pub struct Observation {
     pub fingerprint: Fingerprint,
     /// What may differ between two captures that are compared, and then makes them less alike.
     pub versions: Versions,
+    /// Arguments of the server that are no part of the fingerprint, by the server's own names.
+    pub server_args: BTreeMap<String, String>,
     /// Repeats that went in.
     pub captures: u32,
     /// Per stage.
@@ -31,6 +33,8 @@ pub struct StageObservation {
     pub busy_ns: f64,
     /// How far `busy_ns` moved between repeats.
     pub busy_band: Band,
+    /// Time that overlap saves in a step.
+    pub overlapped: Overlapped,
     /// Share of the stage's GPU time that lies outside every step, in percent, largest over ranks.
     pub outside_pct: f64,
     /// Kernel rows with work inside steps, by kernel id.
@@ -61,6 +65,15 @@ impl Default for Band {
     fn default() -> Self {
         Self::ONCE
     }
+}
+
+/// Time of a step that overlap saves, median over ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Overlapped {
+    /// Nanoseconds by which kernels of one stream start before the one ahead has ended.
+    pub same_stream_ns: f64,
+    /// Nanoseconds during which streams of one device run beside each other.
+    pub streams_ns: f64,
 }
 
 /// What a row launches and costs.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::fingerprint::{Fingerprint, Versions};
 use super::observation::{
-    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, PathObservation,
-    RowObservation, StageObservation,
+    Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, Overlapped,
+    PathObservation, RowObservation, StageObservation,
 };
 use crate::triage::{FoundBy, KernelRow, Layers, Role, Stage, StageTriage, Triage, median};
 
@@ -23,15 +23,58 @@ pub fn observe(ranks: &[Triage]) -> Observation {
         let rows = compared.flat_map(|ranks| &ranks.collectives).filter(|row| row.stage == stage);
         rows.filter_map(|row| Some((row.kernel.as_str(), row.true_ns?))).collect()
     };
+    let exposed = |stage: Stage| -> Option<i64> {
+        let rows =
+            ranks.iter().filter_map(|triage| triage.ranks.as_ref()).flat_map(|ranks| &ranks.collectives);
+        let mut of_stage = rows.filter(|row| row.stage == stage).peekable();
+        of_stage.peek()?;
+        of_stage.map(|row| row.exposed_ns).sum()
+    };
     Observation {
         fingerprint: Fingerprint::of(ranks),
         versions: Versions::of(ranks),
+        server_args: server_args(ranks),
         captures: 1,
         stages: stages
             .into_iter()
-            .map(|(stage, parts)| (stage, observe_stage(&parts, &true_costs(stage))))
+            .map(|(stage, parts)| {
+                let mut observed = observe_stage(&parts, &true_costs(stage));
+                // Where instances could be matched over ranks, what is exposed holds no waiting.
+                if let Some(row) = observed.overlaps.get_mut(&Role::Communication)
+                    && let Some(exposed) = exposed(stage)
+                {
+                    row.exposed_ns = exposed as f64;
+                }
+                (stage, observed)
+            })
             .collect(),
     }
+}
+
+/// Arguments that the fingerprint, the versions or the scenario's name hold already, or that are a path.
+const TOLD_ELSEWHERE: [&str; 14] = [
+    "data_parallel_size",
+    "dp_size",
+    "dtype",
+    "ep_size",
+    "expert_parallel_size",
+    "model",
+    "model_path",
+    "pipeline_parallel_size",
+    "pp_size",
+    "quantization",
+    "served_model_name",
+    "tensor_parallel_size",
+    "tp_size",
+    "version",
+];
+
+/// What else the server was told: no number of a baseline rests on it, and a change of it may be a cause.
+fn server_args(ranks: &[Triage]) -> BTreeMap<String, String> {
+    let args = ranks.first().and_then(|triage| triage.server_args.as_ref()).into_iter().flatten();
+    args.filter(|(key, value)| !TOLD_ELSEWHERE.contains(&key.as_str()) && !value.is_null())
+        .map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect()
 }
 
 fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObservation {
@@ -76,12 +119,19 @@ fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObs
     for row in rows.values_mut() {
         row.share_pct = if whole > 0.0 { row.measure.ns * 100.0 / whole } else { 0.0 };
     }
-    let mut busy: Vec<i64> = parts.iter().map(|part| part.steps.busy_per_step_ns).collect();
+    let over_ranks = |value: fn(&StageTriage) -> i64| {
+        let mut values: Vec<i64> = parts.iter().map(|part| value(part)).collect();
+        median(&mut values) as f64
+    };
     StageObservation {
         found_by: parts.first().map_or(FoundBy::None, |part| part.steps.found_by),
         activities: parts.iter().map(|part| part.steps.activities_per_step).sum::<f64>() / ranks,
-        busy_ns: median(&mut busy) as f64,
+        busy_ns: over_ranks(|part| part.steps.busy_per_step_ns),
         busy_band: Band::ONCE,
+        overlapped: Overlapped {
+            same_stream_ns: over_ranks(|part| part.steps.same_stream_overlap_per_step_ns),
+            streams_ns: over_ranks(|part| part.steps.stream_overlap_per_step_ns),
+        },
         outside_pct: parts.iter().map(|part| outside_pct(part)).fold(0.0, f64::max),
         rows,
         paths: observe_paths(parts),

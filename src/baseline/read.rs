@@ -51,7 +51,10 @@ fn fill_captures(stage: &mut ExpectedStage, captures: u32) {
 fn check_steps(stage: &ExpectedStage, path: &Path) -> Result<(), YamlError> {
     let steps = &stage.steps.value;
     let is_number = |value: f64| value.is_finite() && value >= 0.0;
-    if ![steps.busy_us, steps.activities, steps.mad_us].into_iter().all(is_number) {
+    if ![steps.busy_us, steps.activities, steps.mad_us, steps.same_stream_us, steps.beside_us]
+        .into_iter()
+        .all(is_number)
+    {
         return Err(YamlError::at(path, &stage.steps, "a number of `steps` is negative or not finite"));
     }
     if steps.busy_us == 0.0 && !stage.kernels.is_empty() {

@@ -26,6 +26,11 @@ pub fn to_yaml(observation: &Observation, commit: Option<&str>) -> String {
     if let Some(commit) = commit {
         recorded.push(pair("commit", &scalar(commit)));
     }
+    if !observation.server_args.is_empty() {
+        let args: Vec<String> =
+            observation.server_args.iter().map(|(key, value)| pair(&scalar(key), &scalar(value))).collect();
+        recorded.push(format!("server-args: {{ {} }}", args.join(", ")));
+    }
     line(&mut out, 0, "recorded", &recorded);
     out.push_str("stages:\n");
     for (stage, observed) in &observation.stages {
@@ -73,6 +78,10 @@ fn write_stage(out: &mut String, stage: &StageObservation, captures: u32) {
         pair("busy-us", &digits3(stage.busy_ns / 1e3)),
     ];
     steps.extend(band_parts(stage.busy_band, captures));
+    let overlapped =
+        [("same-stream-us", stage.overlapped.same_stream_ns), ("beside-us", stage.overlapped.streams_ns)];
+    steps
+        .extend(overlapped.iter().filter(|(_, ns)| *ns > 0.0).map(|(key, ns)| pair(key, &digits3(ns / 1e3))));
     line(out, 4, "steps", &steps);
     let mut rows: Vec<_> = stage.rows.iter().collect();
     // By the rounded time first: two captures whose rows differ by noise shall give the same order.

@@ -211,6 +211,10 @@ pub struct CheckArgs {
     /// A capture that names the source of what the traces measured
     #[arg(long, visible_alias = "mapping-input", value_name = "[SCENARIO=]PATH")]
     pub mapping: Vec<String>,
+    /// Files that the change under test touches: a file with one path a line, or paths with commas between
+    /// them; findings whose code they hold are marked
+    #[arg(long, value_name = "FILE|LIST")]
+    pub changed_files: Option<String>,
     /// Where report.json, junit.xml and comment.md go
     #[arg(long, value_name = "DIR", default_value = "profgate-report")]
     pub report_dir: PathBuf,

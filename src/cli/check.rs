@@ -1,5 +1,6 @@
 //! `profgate check`: the gate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{CheckArgs, CheckFormat, InconclusiveArg, MissingArg};
@@ -28,6 +29,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
+        changed_files: changed_files(args)?,
         policy,
         on_missing_baseline: match args.on_missing_baseline {
             MissingArg::Fail => OnMissingBaseline::Fail,
@@ -51,6 +53,34 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     }
     context.print(&render(&report, args, context))?;
     Ok(report.exit_code)
+}
+
+/// The files of `--changed-files`: the lines of a file that is there, else a list with commas.
+fn changed_files(args: &CheckArgs) -> Result<Vec<String>, CliError> {
+    let Some(given) = &args.changed_files else { return Ok(Vec::new()) };
+    let path = Path::new(given);
+    let text = if path.is_file() {
+        crate::source::read_text(path).map_err(|error| {
+            CliError::usage(
+                "cannot read the list of changed files",
+                format!("{given}: {error}"),
+                "write one path a line, as `git diff --name-only` does",
+            )
+        })?
+    } else {
+        given.replace(',', "\n")
+    };
+    let files: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    // A word without a folder and without an ending is a list that somebody forgot to write.
+    if !path.is_file() && files.len() == 1 && !given.contains(['/', '.']) {
+        return Err(CliError::usage(
+            "there is no list of changed files",
+            format!("{given}: no such file, and no path of a changed file"),
+            "name a file with one path a line, or write the paths with commas between them",
+        ));
+    }
+    Ok(files)
 }
 
 fn render(report: &CheckReport, args: &CheckArgs, context: &Context) -> String {
@@ -106,7 +136,13 @@ fn without_config(args: &CheckArgs, baseline: &Path) -> Result<Scenario, CliErro
             "name them: profgate check --baseline FILE TRACES",
         ));
     }
-    let mut scenarios = [Scenario { name, inputs, mapping: Vec::new(), baseline: baseline.to_owned() }];
+    let mut scenarios = [Scenario {
+        name,
+        inputs,
+        mapping: Vec::new(),
+        baseline: baseline.to_owned(),
+        levels: BTreeMap::new(),
+    }];
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     let [scenario] = scenarios;
     Ok(scenario)
@@ -140,6 +176,7 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
                     .map(|input| base.join(input))
                     .collect(),
                 baseline: base.join(&scenario.baseline),
+                levels: scenario.levels.iter().map(|(code, level)| (*code, level.value)).collect(),
                 name,
             })
         })

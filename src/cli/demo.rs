@@ -1,5 +1,6 @@
 //! `profgate demo`: the main job on built-in data, so that it can be seen before a GPU is at hand.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::DemoArgs;
@@ -58,6 +59,7 @@ fn judge(
     context: &Context,
 ) -> Result<crate::verdict::CheckReport, CliError> {
     let scenario = Scenario {
+        levels: BTreeMap::new(),
         name: "demo-moe-decode".to_owned(),
         inputs: vec![PathBuf::from(capture)],
         mapping: Vec::new(),
@@ -65,6 +67,7 @@ fn judge(
     };
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
+        changed_files: Vec::new(),
         policy: Policy::default(),
         on_missing_baseline: OnMissingBaseline::Fail,
         on_inconclusive: OnInconclusive::Fail,

@@ -39,6 +39,10 @@ pub struct ConfigScenario {
     pub mapping: Option<Spanned<Inputs>>,
     /// Baseline file, relative to the configuration.
     pub baseline: PathBuf,
+    /// Levels by finding code, for this scenario only.
+    #[serde(default)]
+    #[schemars(schema_with = "levels")]
+    pub levels: BTreeMap<Code, Spanned<Level>>,
 }
 
 /// One path, or a list of them.
@@ -132,7 +136,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
             }
         }
     }
-    for (code, level) in &config.policy.levels {
+    let of_scenarios = config.scenarios.values().flat_map(|scenario| &scenario.levels);
+    for (code, level) in config.policy.levels.iter().chain(of_scenarios) {
         if code.kind() == Kind::Doubt {
             let message = format!("`{}` has no level: it says that nothing could be judged", code.as_str());
             return Err(YamlError::at(path, level, message)
@@ -194,6 +199,8 @@ mod tests {
         let wrong = error(&format!("{GOOD}policy:\n  levels: {{ capture-empty: allow }}\n"));
         assert_eq!(wrong.line, 5);
         assert!(wrong.help.unwrap().contains("--on-inconclusive"));
+        let text = GOOD.replace("b.yaml", "b.yaml, levels: { rank-missing: warn }");
+        assert_eq!(error(&text).place(), "profgate.yaml:3:61");
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub fn stage(stage: Stage, kernels: Vec<KernelRow>) -> StageTriage {
             same_stream_overlap_ns: 0,
             activities_per_step: 735.0,
             busy_per_step_ns: 4_125_000,
+            same_stream_overlap_per_step_ns: 0,
+            stream_overlap_per_step_ns: 0,
             idle_ns: 7_000_000,
         },
         kernels,

@@ -1,5 +1,6 @@
 //! The gate: each scenario read, compared, judged; one report for all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureError, LoadOptions, load_mapped};
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub mapping: Vec<PathBuf>,
     /// Where the baseline lies.
     pub baseline: PathBuf,
+    /// Levels that differ from the policy's, for this scenario.
+    pub levels: BTreeMap<Code, Level>,
 }
 
 /// What to make of a scenario that has no baseline.
@@ -54,6 +57,8 @@ pub struct CheckOptions<'a> {
     pub on_missing_baseline: OnMissingBaseline,
     /// Without a verdict.
     pub on_inconclusive: OnInconclusive,
+    /// Files that the change under test touches.
+    pub changed_files: Vec<String>,
     /// Never a non-zero exit for a verdict.
     pub exit_zero: bool,
     /// How captures are read.
@@ -149,6 +154,7 @@ fn one(
     catalogs: &Catalogs,
     options: &CheckOptions<'_>,
 ) -> Result<ScenarioReport, CheckError> {
+    let policy = options.policy.with_levels(&scenario.levels);
     let path = scenario.baseline.display().to_string();
     let reference =
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
@@ -157,9 +163,14 @@ fn one(
         // Files that make no capture are a mistake in naming them, as in every other command.
         Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),
         Err(error) => {
-            let subject =
-                Judged { scenario: &scenario.name, baseline: reference, ranks: &[], notes: Vec::new() };
-            return Ok(unjudged(subject, capture_finding(&error, scenario), &options.policy));
+            let subject = Judged {
+                scenario: &scenario.name,
+                baseline: reference,
+                ranks: &[],
+                notes: Vec::new(),
+                changed_files: &options.changed_files,
+            };
+            return Ok(unjudged(subject, capture_finding(&error, scenario), &policy));
         }
     };
     let subject = |notes: Vec<String>| Judged {
@@ -167,11 +178,12 @@ fn one(
         baseline: reference.clone(),
         ranks: &capture.ranks,
         notes,
+        changed_files: &options.changed_files,
     };
     let notes = capture.notes.clone();
     if let Some(file) = baseline {
         let observation = observe(&capture.ranks);
-        return Ok(judge(subject(notes), &file.baseline, &observation, &options.policy));
+        return Ok(judge(subject(notes), &file.baseline, &observation, &policy));
     }
     if options.on_missing_baseline == OnMissingBaseline::Seed {
         return match record(&capture, None) {
@@ -180,13 +192,13 @@ fn one(
                 let mut notes = notes;
                 notes.push(format!("wrote {path} from this capture; review and commit it"));
                 let baseline = baseline::parse(&text, &scenario.baseline)?;
-                Ok(judge(subject(notes), &baseline, &observe(&capture.ranks), &options.policy))
+                Ok(judge(subject(notes), &baseline, &observe(&capture.ranks), &policy))
             }
             Err(doubts) => {
                 let first = doubts.into_iter().next();
                 let finding =
                     first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
-                Ok(unjudged(subject(notes), finding, &options.policy))
+                Ok(unjudged(subject(notes), finding, &policy))
             }
         };
     }
@@ -199,7 +211,7 @@ fn one(
     if options.on_missing_baseline == OnMissingBaseline::Warn {
         finding.level = Level::Warn;
     }
-    Ok(unjudged(subject(notes), finding, &options.policy))
+    Ok(unjudged(subject(notes), finding, &policy))
 }
 
 fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {

@@ -33,7 +33,12 @@ pub fn totals(timeline: &Timeline, stage: Stage) -> StepTotals {
     let added: Ns = of_stage().map(|one| one.measured.added).sum();
     let start = of_stage().map(|one| one.activity.span.start).min().unwrap_or_default();
     let end = of_stage().map(|one| one.activity.span.end).max().unwrap_or_default();
-    let in_steps = of_stage().filter(|one| one.step.is_some()).count();
+    let inside = || of_stage().filter(|one| one.step.is_some());
+    let in_steps = inside().count();
+    let busy_inside = busy(inside());
+    let total_inside: Ns = inside().map(|one| one.activity.span.length()).sum();
+    let added_inside: Ns = inside().map(|one| one.measured.added).sum();
+    let of_a_step = |time: Ns| per_step(time.0 as f64, count).round() as i64;
     StepTotals {
         count,
         found_by: timeline.found_by,
@@ -43,8 +48,9 @@ pub fn totals(timeline: &Timeline, stage: Stage) -> StepTotals {
         span_ns: (end - start).0,
         same_stream_overlap_ns: (total - added).0,
         activities_per_step: per_step(in_steps as f64, count),
-        busy_per_step_ns: per_step(busy(of_stage().filter(|one| one.step.is_some())).0 as f64, count).round()
-            as i64,
+        busy_per_step_ns: of_a_step(busy_inside),
+        same_stream_overlap_per_step_ns: of_a_step(total_inside - added_inside),
+        stream_overlap_per_step_ns: of_a_step(added_inside - busy_inside),
         idle_ns: idle(timeline, stage).0,
     }
 }

@@ -118,6 +118,13 @@ pub struct StepTotals {
     pub activities_per_step: f64,
     /// Length of the union of the activities inside steps, per step.
     pub busy_per_step_ns: i64,
+    /// The part of `same_stream_overlap_ns` inside steps, per step.
+    #[serde(default)]
+    pub same_stream_overlap_per_step_ns: i64,
+    /// Sum of added times inside steps minus `busy_per_step_ns`: time that streams save by running beside each
+    /// other, per step.
+    #[serde(default)]
+    pub stream_overlap_per_step_ns: i64,
     /// Inside the steps, time in which the GPU ran nothing; over all steps and devices.
     #[serde(default)]
     pub idle_ns: i64,
@@ -488,6 +495,9 @@ pub struct Collective {
     pub matched: bool,
     /// Time of a step if no rank waited: for each instance the shortest one. `null` when not matched.
     pub true_ns: Option<i64>,
+    /// The part of a step in which nothing ran beside it, if no rank waited. `null` when not matched.
+    #[serde(default)]
+    pub exposed_ns: Option<i64>,
     /// What the ranks waited in a step beyond that, added over ranks. `null` when not matched.
     pub waiting_ns: Option<i64>,
     /// The ranks, in order.

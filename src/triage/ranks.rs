@@ -35,8 +35,16 @@ struct StageFacts {
     steps: usize,
     /// Added nanoseconds inside steps.
     roles: BTreeMap<Role, i64>,
-    /// Added nanoseconds of each instance of a communication kernel, by step and in order of start.
-    collectives: BTreeMap<String, Vec<Vec<i64>>>,
+    /// Each instance of a communication kernel, by step and in order of start.
+    collectives: BTreeMap<String, Vec<Vec<Instance>>>,
+}
+
+/// One instance of a communication kernel on one rank, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Instance {
+    added: i64,
+    /// The part during which no other stream of the device worked.
+    exclusive: i64,
 }
 
 impl StageFacts {
@@ -88,7 +96,8 @@ impl RankFacts {
                     steps.resize(step + 1, Vec::new());
                 }
                 if let Some(instances) = steps.get_mut(step) {
-                    instances.push(one.measured.added.0);
+                    instances
+                        .push(Instance { added: one.measured.added.0, exclusive: one.measured.exclusive.0 });
                 }
             }
         }
@@ -180,7 +189,7 @@ fn collectives(stage: Stage, ranks: &[(u32, &StageFacts)], is_everywhere: bool) 
     let mut rows: Vec<Collective> = kernels
         .into_iter()
         .map(|kernel| {
-            let of_rank: Vec<&[Vec<i64>]> = ranks
+            let of_rank: Vec<&[Vec<Instance>]> = ranks
                 .iter()
                 .map(|(_, facts)| facts.collectives.get(kernel).map_or(&[][..], Vec::as_slice))
                 .collect();
@@ -190,12 +199,14 @@ fn collectives(stage: Stage, ranks: &[(u32, &StageFacts)], is_everywhere: bool) 
                 && of_rank
                     .iter()
                     .all(|one| counts(one) == counts(of_rank.first().copied().unwrap_or_default()));
-            let true_total = is_matched.then(|| true_cost(&of_rank));
+            let true_total = is_matched.then(|| true_cost(&of_rank, |one| one.added));
+            let exposed_total = is_matched.then(|| true_cost(&of_rank, |one| one.exclusive));
+            let of_a_step = |total: Option<i64>| total.and_then(|ns| Some(ranks.first()?.1.per_step(ns)));
             let parts: Vec<CollectiveRank> = ranks
                 .iter()
                 .zip(&of_rank)
                 .map(|((rank, facts), steps)| {
-                    let total: i64 = steps.iter().flatten().sum();
+                    let total: i64 = steps.iter().flatten().map(|one| one.added).sum();
                     CollectiveRank {
                         rank: *rank,
                         instances: steps.iter().map(Vec::len).sum::<usize>() as u64,
@@ -208,7 +219,8 @@ fn collectives(stage: Stage, ranks: &[(u32, &StageFacts)], is_everywhere: bool) 
                 stage,
                 kernel: kernel.clone(),
                 matched: is_matched,
-                true_ns: true_total.and_then(|cost| Some(ranks.first()?.1.per_step(cost))),
+                true_ns: of_a_step(true_total),
+                exposed_ns: of_a_step(exposed_total),
                 waiting_ns: parts.iter().map(|part| part.waiting_ns).sum(),
                 ranks: parts,
             }
@@ -220,16 +232,16 @@ fn collectives(stage: Stage, ranks: &[(u32, &StageFacts)], is_everywhere: bool) 
 }
 
 /// Instances of each step; steps at the end that have none do not count.
-fn counts(steps: &[Vec<i64>]) -> Vec<usize> {
+fn counts(steps: &[Vec<Instance>]) -> Vec<usize> {
     steps.iter().map(Vec::len).collect()
 }
 
 /// The smallest over ranks of each instance, added up. All ranks have the same counts.
-fn true_cost(ranks: &[&[Vec<i64>]]) -> i64 {
-    let mut instances: Vec<std::iter::Flatten<std::slice::Iter<'_, Vec<i64>>>> =
+fn true_cost(ranks: &[&[Vec<Instance>]], time: fn(&Instance) -> i64) -> i64 {
+    let mut instances: Vec<std::iter::Flatten<std::slice::Iter<'_, Vec<Instance>>>> =
         ranks.iter().map(|steps| steps.iter().flatten()).collect();
     let mut total = 0;
-    while let Some(least) = instances.iter_mut().filter_map(Iterator::next).min() {
+    while let Some(least) = instances.iter_mut().filter_map(Iterator::next).map(time).min() {
         total += least;
     }
     total
@@ -239,12 +251,18 @@ fn true_cost(ranks: &[&[Vec<i64>]]) -> i64 {
 mod tests {
     use super::*;
 
+    /// Half of each instance is hidden.
+    fn instances(added: &[i64]) -> Vec<Instance> {
+        added.iter().map(|added| Instance { added: *added, exclusive: added / 2 }).collect()
+    }
+
     /// A rank of one stage: for each step the instances of its all-reduce; and what it computes in all.
     fn rank(rank: u32, steps: &[&[i64]], compute: &[(Role, i64)]) -> RankFacts {
         let facts = StageFacts {
             steps: steps.len(),
             roles: compute.iter().copied().collect(),
-            collectives: [("all-reduce".to_owned(), steps.iter().map(|step| step.to_vec()).collect())].into(),
+            collectives: [("all-reduce".to_owned(), steps.iter().map(|step| instances(step)).collect())]
+                .into(),
         };
         RankFacts { rank, stages: [(Stage::Decode, facts)].into() }
     }
@@ -256,7 +274,7 @@ mod tests {
         assert_eq!(got.len(), 1);
         assert!(got[0].matched);
         // 10 + 12 + 10 over two steps; rank 0 took 110, rank 1 took 93.
-        assert_eq!(got[0].true_ns, Some(16));
+        assert_eq!((got[0].true_ns, got[0].exposed_ns), (Some(16), Some(8)));
         assert_eq!(got[0].ranks.iter().map(|part| part.ns).collect::<Vec<_>>(), [55, 47]);
         assert_eq!(got[0].ranks.iter().map(|part| part.waiting_ns).collect::<Vec<_>>(), [Some(39), Some(31)]);
         assert_eq!(got[0].waiting_ns, Some(70));

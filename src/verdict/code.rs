@@ -46,19 +46,29 @@ pub enum Code {
     StructureCostlier,
     /// Kernels changed, at a price within the limit or within the noise.
     KernelReplaced,
+    /// Kernels changed and the step costs less for it, though part of the change costs more.
+    Mixed,
     /// An unchanged kernel takes longer.
     KernelSlower,
+    /// Communication that other work hid before is exposed.
+    CommunicationExposed,
+    /// Work that ran beside or into other work no longer does.
+    StreamOverlapLost,
     /// All kernels moved together.
     EnvironmentDrift,
     /// Kernels changed, and the step costs less for it.
     StructureCheaper,
     /// An unchanged kernel takes less time.
     KernelFaster,
+    /// Communication that was exposed before is hidden by other work.
+    CommunicationHidden,
+    /// Work runs beside or into other work that did not before.
+    StreamOverlapGained,
 }
 
 impl Code {
     /// Every code, worst first within its kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::CaptureFailed,
         Self::CaptureUnreadable,
         Self::CaptureEmpty,
@@ -72,10 +82,15 @@ impl Code {
         Self::KernelVanished,
         Self::StructureCostlier,
         Self::KernelReplaced,
+        Self::Mixed,
         Self::KernelSlower,
+        Self::CommunicationExposed,
+        Self::StreamOverlapLost,
         Self::EnvironmentDrift,
         Self::StructureCheaper,
         Self::KernelFaster,
+        Self::CommunicationHidden,
+        Self::StreamOverlapGained,
     ];
 
     /// The stable text.
@@ -94,10 +109,15 @@ impl Code {
             Self::KernelVanished => "kernel-vanished",
             Self::StructureCostlier => "structure-costlier",
             Self::KernelReplaced => "kernel-replaced",
+            Self::Mixed => "mixed",
             Self::KernelSlower => "kernel-slower",
+            Self::CommunicationExposed => "communication-exposed",
+            Self::StreamOverlapLost => "stream-overlap-lost",
             Self::EnvironmentDrift => "environment-drift",
             Self::StructureCheaper => "structure-cheaper",
             Self::KernelFaster => "kernel-faster",
+            Self::CommunicationHidden => "communication-hidden",
+            Self::StreamOverlapGained => "stream-overlap-gained",
         }
     }
 
@@ -122,10 +142,15 @@ impl Code {
             Self::KernelVanished => "a kernel of weight is gone and nothing took its place",
             Self::StructureCostlier => "kernels changed and the step costs more for it",
             Self::KernelReplaced => "kernels changed at a price within the limit or within the noise",
+            Self::Mixed => "kernels changed and the step costs less, though part of the change costs more",
             Self::KernelSlower => "an unchanged kernel takes longer",
+            Self::CommunicationExposed => "communication that other work hid is exposed",
+            Self::StreamOverlapLost => "work that ran beside or into other work no longer does",
             Self::EnvironmentDrift => "all kernels moved together, which no change of code does",
             Self::StructureCheaper => "kernels changed and the step costs less for it",
             Self::KernelFaster => "an unchanged kernel takes less time",
+            Self::CommunicationHidden => "communication that was exposed is hidden by other work",
+            Self::StreamOverlapGained => "work runs beside or into other work that did not before",
         }
     }
 
@@ -145,9 +170,15 @@ impl Code {
             | Self::KernelVanished
             | Self::StructureCostlier
             | Self::KernelReplaced
+            | Self::Mixed
             | Self::KernelSlower
+            | Self::CommunicationExposed
+            | Self::StreamOverlapLost
             | Self::EnvironmentDrift => Kind::Regression,
-            Self::StructureCheaper | Self::KernelFaster => Kind::Improvement,
+            Self::StructureCheaper
+            | Self::KernelFaster
+            | Self::CommunicationHidden
+            | Self::StreamOverlapGained => Kind::Improvement,
         }
     }
 
@@ -166,9 +197,14 @@ impl Code {
             | Self::PathPartial
             | Self::KernelVanished
             | Self::StructureCostlier
-            | Self::KernelSlower => Level::Deny,
-            Self::KernelReplaced | Self::EnvironmentDrift => Level::Warn,
-            Self::StructureCheaper | Self::KernelFaster => Level::Allow,
+            | Self::KernelSlower
+            | Self::CommunicationExposed
+            | Self::StreamOverlapLost => Level::Deny,
+            Self::KernelReplaced | Self::Mixed | Self::EnvironmentDrift => Level::Warn,
+            Self::StructureCheaper
+            | Self::KernelFaster
+            | Self::CommunicationHidden
+            | Self::StreamOverlapGained => Level::Allow,
         }
     }
 }

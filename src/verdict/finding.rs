@@ -4,30 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+pub use crate::common::level::Level;
 use crate::triage::Stage;
-
-/// What policy makes of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Listed, no more.
-    Allow,
-    /// Shown, and passes.
-    Warn,
-    /// Fails the gate.
-    Deny,
-}
-
-impl Level {
-    /// The stable text.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Warn => "warn",
-            Self::Deny => "deny",
-        }
-    }
-}
 
 /// One judged fact, in the shape of the JSON contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

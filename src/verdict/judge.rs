@@ -1,15 +1,24 @@
 //! One scenario: doubts first, then structure, then time.
 
+use std::collections::BTreeMap;
+
+use super::bodies::{self, BodyPair};
+use super::cases::cases;
+use super::cause::{self, Around, Difference};
 use super::code::{Code, Kind};
 use super::doubt;
-use super::finding::{Finding, Level};
+use super::exposed;
+use super::finding::Finding;
+use super::layer_diff;
 use super::outcome::Outcome;
-use super::policy::Policy;
+use super::policy::{Policy, RowLevels, apply_rows};
+use super::price;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
+use super::sets;
 use super::structure;
-use super::time;
+use super::time::{self, Clock};
 use crate::baseline::{Baseline, Observation, StageDelta, compare};
-use crate::triage::{Stage, Triage};
+use crate::triage::{Role, Stage, Triage};
 
 /// What was measured for a scenario.
 pub struct Judged<'a> {
@@ -21,7 +30,12 @@ pub struct Judged<'a> {
     pub ranks: &'a [Triage],
     /// Choices made while reading.
     pub notes: Vec<String>,
+    /// Files that the change under test touches; empty when the user does not tell.
+    pub changed_files: &'a [String],
 }
+
+/// Factor on every noise band where versions differ between baseline and capture.
+const WIDEN: f64 = 2.0;
 
 /// Judges a capture that was read against a baseline that was read.
 pub fn judge(
@@ -40,20 +54,68 @@ pub fn judge(
     let is_judged = findings.is_empty();
     let mut subject = subject;
     subject.notes.extend(beside_the_baseline(baseline, capture));
-    let mut price = Vec::new();
+    let (mut price, mut layer_diff) = (Vec::new(), Vec::new());
+    // One rank alone does not know how long it waited, unless it is alone.
+    let ranks = expected.ranks.min(capture.fingerprint.ranks);
+    let is_waiting_known = ranks > 1 || capture.fingerprint.gpus == Some(1);
+    let around = around(baseline, capture, subject.changed_files);
+    let widen = if around.versions.is_empty() { 1.0 } else { WIDEN };
     if is_judged {
         for (stage, expected) in &baseline.stages {
             let Some(observed) = capture.stages.get(stage) else { continue };
             let delta = compare(expected, observed);
-            findings.extend(stage_findings(&delta, *stage, policy, &file));
+            let layers = expected.layers.as_ref().map(|layers| layers.value.observation());
+            let roles: BTreeMap<&str, Role> =
+                delta.rows.iter().map(|row| (row.kernel.as_str(), row.role)).collect();
+            let role_of = |kernel: &str| roles.get(kernel).copied().unwrap_or(Role::Other);
+            let bodies = match (&layers, &observed.layers) {
+                (Some(before), Some(after)) => bodies::pairs(before, after, &role_of),
+                _ => Vec::new(),
+            };
+            let clock = Clock { drift: time::drift(&delta), widen, is_waiting_known };
+            let of = StageOf { stage: *stage, delta: &delta, bodies: &bodies, clock, file: &file };
+            findings.extend(stage_findings(&of, policy));
+            subject.notes.extend(exposed::waiting(&delta, *stage, &policy.thresholds, clock));
+            layer_diff.extend(layer_diff::diffs(*stage, &bodies));
             price.push(price_of(&delta, *stage));
         }
     }
-    let mut report = finish(subject, findings, policy);
+    cause::attach(&mut findings, &around, subject.ranks.first());
+    let mut report = finish(subject, findings, policy, &row_levels(baseline));
     report.cases = cases(baseline, &report, is_judged);
     report.price = price;
+    report.layer_diff = layer_diff;
     report.unknowns = unknowns;
     report
+}
+
+/// What changed besides the kernels, where both sides tell.
+fn around(baseline: &Baseline, capture: &Observation, changed_files: &[String]) -> Around {
+    let (before, after) = (&baseline.recorded.server_args, &capture.server_args);
+    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    // A side without any argument was recorded without the file that holds them.
+    let are_known = !before.is_empty() && !after.is_empty();
+    let server_args = keys
+        .into_iter()
+        .filter(|key| are_known && before.get(*key) != after.get(*key))
+        .map(|key| Difference {
+            what: key.clone(),
+            before: before.get(key).cloned(),
+            after: after.get(key).cloned(),
+        })
+        .collect();
+    let versions = baseline.recorded.versions().differences(&capture.versions).into_iter();
+    Around {
+        server_args,
+        versions: versions
+            .map(|one| Difference {
+                what: one.what.to_owned(),
+                before: Some(one.baseline),
+                after: Some(one.capture),
+            })
+            .collect(),
+        changed_files: changed_files.to_vec(),
+    }
 }
 
 /// What the capture has and the baseline does not speak of.
@@ -87,14 +149,34 @@ pub fn unjudged(subject: Judged<'_>, finding: Finding, policy: &Policy) -> Scena
         message: finding.message.clone(),
         line: None,
     };
-    let mut report = finish(subject, vec![finding], policy);
+    let mut report = finish(subject, vec![finding], policy, &RowLevels::new());
     report.cases = vec![case];
     report
 }
 
-fn finish(subject: Judged<'_>, mut findings: Vec<Finding>, policy: &Policy) -> ScenarioReport {
+/// The levels that the baseline sets for its rows.
+fn row_levels(baseline: &Baseline) -> RowLevels {
+    let mut levels = RowLevels::new();
+    for (stage, expected) in &baseline.stages {
+        let kernels = expected.kernels.iter().map(|row| (row.value.kernel.clone(), row.value.level));
+        let paths = expected.paths.iter().map(|row| (row.value.path.clone(), row.value.level));
+        let overlaps =
+            expected.overlaps.iter().map(|row| (row.value.role.as_str().to_owned(), row.value.level));
+        let set = kernels.chain(paths).chain(overlaps);
+        levels.extend(set.filter_map(|(subject, level)| Some(((*stage, subject), level?))));
+    }
+    levels
+}
+
+fn finish(
+    subject: Judged<'_>,
+    mut findings: Vec<Finding>,
+    policy: &Policy,
+    rows: &RowLevels,
+) -> ScenarioReport {
     for finding in &mut findings {
         policy.apply(finding);
+        apply_rows(finding, rows);
     }
     let (improvements, mut findings): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.code.kind() == Kind::Improvement);
@@ -116,18 +198,37 @@ fn finish(subject: Judged<'_>, mut findings: Vec<Finding>, policy: &Policy) -> S
     }
 }
 
-fn stage_findings(delta: &StageDelta, stage: Stage, policy: &Policy, file: &str) -> Vec<Finding> {
+/// One stage on both sides, and what its judgement rests on.
+struct StageOf<'a> {
+    stage: Stage,
+    delta: &'a StageDelta,
+    bodies: &'a [BodyPair<'a>],
+    clock: Clock,
+    file: &'a str,
+}
+
+fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
+    let StageOf { stage, delta, clock, file, .. } = *of;
     let thresholds = &policy.thresholds;
+    let drift = clock.drift.factor;
+    let sets = sets::sets(delta, &bodies::links(of.bodies));
     let mut findings = structure::paths(delta, stage, file);
-    findings.extend(structure::vanished(delta, stage, thresholds, file));
-    let drift = time::drift(delta);
-    findings.extend(structure::priced(delta, stage, thresholds, drift.factor, file));
-    findings.extend(time::rows(delta, stage, thresholds, drift, file));
+    findings.extend(structure::vanished(delta, stage, thresholds, &sets, file));
+    findings.extend(structure::priced(delta, stage, thresholds, &sets, drift, file));
+    findings.extend(structure::mixed(delta, stage, thresholds, &sets, drift, file));
+    findings.extend(time::rows(delta, stage, thresholds, clock, file));
+    findings.extend(exposed::communication(delta, stage, thresholds, clock, file));
+    let overlap = exposed::streams(delta, stage, thresholds, file);
+    if overlap.as_ref().is_some_and(exposed::explains_drift) {
+        findings.retain(|finding| finding.code != Code::EnvironmentDrift);
+    }
+    findings.extend(overlap);
     findings
 }
 
 fn price_of(delta: &StageDelta, stage: Stage) -> Price {
-    let total = structure::total(delta, time::drift(delta).factor);
+    let changed = delta.rows.iter().filter(|row| price::is_structural(row));
+    let total = price::total(delta, changed, time::drift(delta).factor);
     let busy = delta.busy_after_ns - delta.busy_before_ns;
     Price {
         stage,
@@ -151,84 +252,4 @@ fn hundredth(value: f64) -> f64 {
     let rounded = (value * 100.0).round() / 100.0;
     // No report shall say minus zero.
     if rounded == 0.0 { 0.0 } else { rounded }
-}
-
-/// One case per row of the baseline, and one for the question whether it could be judged.
-fn cases(baseline: &Baseline, report: &ScenarioReport, is_judged: bool) -> Vec<Case> {
-    let doubts: Vec<&str> = report
-        .findings
-        .iter()
-        .filter(|finding| finding.code.kind() == Kind::Doubt)
-        .map(|finding| finding.message.as_str())
-        .collect();
-    let mut cases = vec![Case {
-        table: "capture".to_owned(),
-        stage: None,
-        subject: "comparable".to_owned(),
-        result: if is_judged { CaseResult::Held } else { CaseResult::Unjudged },
-        code: report.findings.iter().map(|finding| finding.code).find(|code| code.kind() == Kind::Doubt),
-        message: doubts.join("; "),
-        line: None,
-    }];
-    for (stage, expected) in &baseline.stages {
-        for row in &expected.kernels {
-            cases.push(case("kernels", *stage, &row.value.kernel, row.referenced.line(), report, is_judged));
-        }
-        for row in &expected.paths {
-            cases.push(case("paths", *stage, &row.value.path, row.referenced.line(), report, is_judged));
-        }
-        // A change that no baseline row stands for is a case of its own.
-        let extra = report.findings.iter().filter(|finding| {
-            finding.stage == Some(*stage) && finding.line.is_none() && finding.code.kind() == Kind::Regression
-        });
-        for finding in extra {
-            cases.push(Case {
-                table: "kernels".to_owned(),
-                stage: Some(*stage),
-                subject: finding.subject.clone(),
-                result: result_of(finding),
-                code: Some(finding.code),
-                message: finding.message.clone(),
-                line: None,
-            });
-        }
-    }
-    cases
-}
-
-fn case(
-    table: &str,
-    stage: Stage,
-    subject: &str,
-    line: u64,
-    report: &ScenarioReport,
-    is_judged: bool,
-) -> Case {
-    let worst = report.findings.iter().find(|finding| {
-        finding.stage == Some(stage)
-            && finding.level == Level::Deny
-            && (finding.subject == subject || finding.kernels.iter().any(|kernel| kernel == subject))
-    });
-    let (result, code, message) = match worst {
-        Some(finding) => (result_of(finding), Some(finding.code), finding.message.clone()),
-        None if is_judged => (CaseResult::Held, None, String::new()),
-        None => (CaseResult::Unjudged, None, "the capture could not be judged".to_owned()),
-    };
-    Case {
-        table: table.to_owned(),
-        stage: Some(stage),
-        subject: subject.to_owned(),
-        result,
-        code,
-        message,
-        line: (line > 0).then_some(line),
-    }
-}
-
-fn result_of(finding: &Finding) -> CaseResult {
-    match (finding.waived_by.is_some(), finding.level) {
-        (true, _) => CaseResult::Skipped,
-        (false, Level::Deny) => CaseResult::Violated,
-        (false, Level::Warn | Level::Allow) => CaseResult::Held,
-    }
 }

@@ -2,13 +2,21 @@
 //!
 //! Knows levels and thresholds; renders nothing beyond one-line messages.
 
+mod align;
+mod bodies;
+mod cases;
+mod cause;
 mod code;
 mod doubt;
+mod exposed;
 mod finding;
 mod judge;
+mod layer_diff;
 mod outcome;
 mod policy;
+mod price;
 mod report;
+mod sets;
 mod structure;
 mod time;
 

@@ -1,4 +1,5 @@
-//! Tier 2, *time* of kernels whose launches did not change, by the strict rule that needs no band.
+//! Tier 2, *time* of kernels whose launches did not change: against the noise band of the baseline's captures,
+//! else by a strict rule that needs none.
 
 use super::code::Code;
 use super::finding::{Finding, Level};
@@ -27,7 +28,7 @@ pub fn drift(delta: &StageDelta) -> Drift {
     let mut ratios: Vec<f64> = delta
         .rows
         .iter()
-        .filter(|row| is_timed(row) && row.before.ns * 100.0 >= delta.busy_before_ns * LEAST_SHARE_PCT)
+        .filter(|row| is_timed(row) && share_of(row, delta) >= LEAST_SHARE_PCT)
         .map(|row| row.after.each_ns / row.before.each_ns)
         .collect();
     ratios.sort_by(f64::total_cmp);
@@ -43,8 +44,13 @@ pub fn drift(delta: &StageDelta) -> Drift {
     Drift { factor }
 }
 
+/// A row's part of the stage's busy time before, in percent.
+pub fn share_of(row: &RowDelta, delta: &StageDelta) -> f64 {
+    if delta.busy_before_ns > 0.0 { row.before.ns * 100.0 / delta.busy_before_ns } else { 0.0 }
+}
+
 /// Rows whose time says something: unchanged, measured on both sides, and neither waiting nor copying.
-fn is_timed(row: &RowDelta) -> bool {
+pub fn is_timed(row: &RowDelta) -> bool {
     row.change == Change::Same
         && row.before.each_ns > 0.0
         && row.after.each_ns > 0.0
@@ -60,93 +66,184 @@ pub fn same_rows_pct(delta: &StageDelta) -> f64 {
     if before > 0.0 { (after - before) * 100.0 / before } else { 0.0 }
 }
 
+/// What the judgement of time rests on besides the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// The common movement of unchanged rows.
+    pub drift: Drift,
+    /// Factor on every noise band: more than 1 where versions differ between baseline and capture.
+    pub widen: f64,
+    /// Whether the time of communication holds no waiting for other ranks.
+    pub is_waiting_known: bool,
+}
+
 /// Findings about single rows, slower and faster.
 pub fn rows(
     delta: &StageDelta,
     stage: Stage,
     thresholds: &Thresholds,
-    drift: Drift,
+    clock: Clock,
     file: &str,
 ) -> Vec<Finding> {
-    let is_drifting = (drift.factor - 1.0).abs() * 100.0 > thresholds.drift_pct;
-    let mut findings: Vec<Finding> = delta
+    let mut moved: Vec<(&RowDelta, Moved)> = delta
         .rows
         .iter()
-        .filter(|row| is_timed(row))
-        .filter_map(|row| row_finding(row, delta, stage, thresholds, drift, is_drifting, file))
+        .filter(|row| row.change == Change::Same)
+        .filter_map(|row| Some((row, judged(row, delta, thresholds, clock)?)))
         .collect();
-    if is_drifting {
+    let mut findings = Vec::new();
+    let factor = clock.drift.factor;
+    if is_drifting(clock.drift, thresholds) {
         let message = format!(
-            "most unchanged kernels moved by {} together; single kernels are not judged by time",
-            signed_percent((drift.factor - 1.0) * 100.0)
+            "most unchanged kernels moved by {} together; without a noise band, single kernels are not judged by time",
+            signed_percent((factor - 1.0) * 100.0)
         );
+        let beyond = moved.iter().filter(|(_, moved)| moved.basis == Basis::Strict);
+        let evidence =
+            beyond.map(|(row, moved)| format!("moved beyond it: {}", in_words(row, *moved))).collect();
         findings.push(
             Finding::new(Code::EnvironmentDrift, stage.as_str(), message)
                 .in_stage(stage)
-                .with_numbers(1.0, (drift.factor * 1e3).round() / 1e3, "factor")
+                .with_numbers(1.0, (factor * 1e3).round() / 1e3, "factor")
                 .at(file, 0)
+                .with_evidence(evidence)
                 .with_help("compare clocks, power limits and temperature of the two machines"),
         );
+        moved.retain(|(_, moved)| moved.basis == Basis::Band);
     }
+    findings.extend(moved.into_iter().map(|(row, moved)| finding(row, moved, stage, file)));
     findings
 }
 
-fn row_finding(
-    row: &RowDelta,
-    delta: &StageDelta,
-    stage: Stage,
-    thresholds: &Thresholds,
-    drift: Drift,
-    is_drifting: bool,
-    file: &str,
-) -> Option<Finding> {
-    let moved = row.after.each_ns - row.before.each_ns;
-    let raw_pct = moved * 100.0 / row.before.each_ns;
-    let corrected_pct = (row.after.each_ns / drift.factor / row.before.each_ns - 1.0) * 100.0;
+fn is_drifting(drift: Drift, thresholds: &Thresholds) -> bool {
+    (drift.factor - 1.0).abs() * 100.0 > thresholds.drift_pct
+}
+
+/// By which rule a row was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// By how far it moved between the baseline's captures.
+    Band,
+    /// By the strict rule that needs one capture.
+    Strict,
+}
+
+/// How a row's time moved, where that is worth a word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Moved {
+    basis: Basis,
+    /// Of a launch, or of a step where the basis is a band; in percent.
+    pct: f64,
+    /// Of the stage's busy time, in percent.
+    cost_pct: f64,
+    /// Enough to fail on, where it is for the worse.
+    is_certain: bool,
+}
+
+fn judged(row: &RowDelta, delta: &StageDelta, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
     let cost_pct = row.price_ns() * 100.0 / delta.busy_before_ns.max(1.0);
-    let is_slower = raw_pct >= thresholds.slower_pct
-        && corrected_pct >= thresholds.slower_pct
-        && cost_pct >= thresholds.slower_cost_pct;
-    // The same step back: a kernel that became 25 % dearer and then was repaired is 20 % cheaper.
-    let least = 100.0 * thresholds.slower_pct / (100.0 + thresholds.slower_pct);
-    let is_faster = raw_pct <= -least && corrected_pct <= -least && cost_pct <= -thresholds.slower_cost_pct;
-    if !is_slower && !is_faster {
+    if cost_pct.abs() < thresholds.slower_cost_pct {
         return None;
     }
+    if row.band.captures >= thresholds.band_captures {
+        by_band(row, cost_pct, thresholds, clock)
+    } else {
+        strictly(row, cost_pct, thresholds, clock)
+    }
+}
+
+/// A row with a band: raw and corrected change must both leave it.
+fn by_band(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
+    let is_timed = row.role != Role::Communication || clock.is_waiting_known;
+    if !is_timed || is_host_copy(row) || row.before.ns <= 0.0 {
+        return None;
+    }
+    let sigma_pct = row.band.mad_ns * SIGMA_PER_MAD * 100.0 / row.before.ns;
+    let limit = (thresholds.band_sigmas * sigma_pct).max(thresholds.band_least_pct) * clock.widen;
+    let pct = (row.after.ns / row.before.ns - 1.0) * 100.0;
+    let corrected = (row.after.ns / clock.drift.factor / row.before.ns - 1.0) * 100.0;
+    let is_outside = (pct > limit && corrected > limit) || (pct < -limit && corrected < -limit);
+    is_outside.then_some(Moved { basis: Basis::Band, pct, cost_pct, is_certain: true })
+}
+
+/// A row without a band. What is neither large nor certain is not worth a word.
+fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
+    if !is_timed(row) {
+        return None;
+    }
+    let moved = row.after.each_ns - row.before.each_ns;
+    let pct = moved * 100.0 / row.before.each_ns;
+    let corrected = (row.after.each_ns / clock.drift.factor / row.before.each_ns - 1.0) * 100.0;
+    let passes = |limit: f64| {
+        // The same step back: a kernel that became 25 % dearer and then was repaired is 20 % cheaper.
+        let back = 100.0 * limit / (100.0 + limit);
+        (pct >= limit && corrected >= limit && cost_pct > 0.0)
+            || (pct <= -back && corrected <= -back && cost_pct < 0.0)
+    };
     let mad = row.before.each_mad_ns.max(row.after.each_mad_ns);
     let error = SIGMA_PER_MAD * mad / (row.instances.max(1) as f64).sqrt();
-    let is_certain = row.instances >= thresholds.slower_instances
-        && moved.abs() >= thresholds.slower_sigmas * error
-        && !is_drifting;
-    let code = if is_slower { Code::KernelSlower } else { Code::KernelFaster };
-    let message = format!(
-        "`{}` ({} a step, as before) takes {} instead of {} each ({}): {} a step, {} of GPU time",
-        row.kernel,
-        launches(row.after.launches),
-        time(row.after.each_ns),
-        time(row.before.each_ns),
-        signed_percent(raw_pct),
-        signed_time(row.price_ns()),
-        signed_percent(cost_pct)
-    );
-    let help = if is_slower {
-        "look for another tile, clock or input shape behind the same name"
-    } else {
-        "record the baseline anew to keep the gain"
+    let is_measured =
+        row.instances >= thresholds.slower_instances && moved.abs() >= thresholds.slower_sigmas * error;
+    let is_large = passes(thresholds.slower_pct);
+    let is_worth_a_word = is_large || (is_measured && passes(thresholds.slower_warn_pct));
+    let is_certain = is_large && is_measured;
+    is_worth_a_word.then_some(Moved { basis: Basis::Strict, pct, cost_pct, is_certain })
+}
+
+/// Copies between host and device take what the host makes them take.
+pub fn is_host_copy(row: &RowDelta) -> bool {
+    matches!(row.kernel.as_str(), "memcpy-htod" | "memcpy-dtoh" | "memcpy")
+}
+
+fn in_words(row: &RowDelta, moved: Moved) -> String {
+    let launches = launches(row.after.launches);
+    let times = match moved.basis {
+        Basis::Band => format!("takes {} a step instead of {}", time(row.after.ns), time(row.before.ns)),
+        Basis::Strict => {
+            format!("takes {} instead of {} each", time(row.after.each_ns), time(row.before.each_ns))
+        }
     };
-    let mut finding = Finding::new(code, &row.kernel, message)
+    format!(
+        "`{}` ({launches} a step, as before) {times} ({}): {} a step, {} of GPU time",
+        row.kernel,
+        signed_percent(moved.pct),
+        signed_time(row.price_ns()),
+        signed_percent(moved.cost_pct)
+    )
+}
+
+fn finding(row: &RowDelta, moved: Moved, stage: Stage, file: &str) -> Finding {
+    let is_slower = moved.cost_pct > 0.0;
+    let code = if is_slower { Code::KernelSlower } else { Code::KernelFaster };
+    let (before, after, unit) = match moved.basis {
+        Basis::Band => (row.before.ns, row.after.ns, "us/step"),
+        Basis::Strict => (row.before.each_ns, row.after.each_ns, "us/launch"),
+    };
+    let round = |ns: f64| crate::common::text::round3(ns / 1e3);
+    let mut finding = Finding::new(code, &row.kernel, in_words(row, moved))
         .in_stage(stage)
-        .with_numbers(
-            crate::common::text::round3(row.before.each_ns / 1e3),
-            crate::common::text::round3(row.after.each_ns / 1e3),
-            "us/launch",
-        )
+        .with_numbers(round(before), round(after), unit)
         .at(file, row.line)
-        .with_help(help);
-    if is_slower && !is_certain {
-        finding.level = Level::Warn;
-        "repeat the capture; one that shows it again is worth a look".clone_into(&mut finding.help);
-        finding.evidence.push("too few instances, too much noise or drift to fail on it".to_owned());
+        .with_help(if is_slower {
+            "look for another tile, clock or input shape behind the same name"
+        } else {
+            "record the baseline anew to keep the gain"
+        });
+    match moved.basis {
+        Basis::Band => finding.evidence.push(format!(
+            "between the baseline's {} captures it moved by ±{} (median absolute deviation)",
+            row.band.captures,
+            time(row.band.mad_ns)
+        )),
+        Basis::Strict if is_slower && !moved.is_certain => {
+            finding.level = Level::Warn;
+            "repeat the capture, or record the baseline from five, so that noise is known"
+                .clone_into(&mut finding.help);
+            finding
+                .evidence
+                .push("without a noise band this is too little, or too few launches, to fail on".to_owned());
+        }
+        Basis::Strict => {}
     }
-    Some(finding)
+    finding
 }

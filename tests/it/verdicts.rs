@@ -127,6 +127,11 @@ fn repeats_of_a_program_without_steps_are_silent_and_its_regression_fails() {
     let better = judge("rev4-rev7", &rev(4), &rev(7));
     assert_eq!(better.code, 0, "{}", better.stdout);
     assert!((-13.5..-12.0).contains(&better.price_pct()), "{}", better.price_pct());
+    // The whole is cheaper, and what got dearer inside is named.
+    assert_eq!(better.codes("findings"), ["mixed"]);
+    let mixed = better.scenario()["findings"][0].to_string();
+    assert!(mixed.contains("torch-upsample-bilinear-2d-frame-fp64"), "{mixed}");
+    assert!(mixed.contains("torch-cat-bool"), "{mixed}");
 }
 
 #[test]
@@ -167,7 +172,21 @@ fn a_price_of_several_percent_is_certain_whatever_the_spread_of_its_rows() {
     let [before, after] = ["syncless_ep_moe_fwd.json", "ref_ep_moe_fwd.json"].map(|name| folder.join(name));
     let worse = judge("torchao-back", &before, &after);
     assert_eq!(worse.code, 1, "{}", worse.stdout);
-    assert_eq!(judge("torchao", &after, &before).code, 0);
+    let better = judge("torchao", &after, &before);
+    assert_eq!(better.code, 0, "{}", better.stdout);
+    assert!((-6.6..-5.5).contains(&better.price_pct()), "{}", better.price_pct());
+    let communication: f64 = better.scenario()["triage"]["stages"][0]["kernels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["role"] == "communication")
+        .map(|row| row["launches_per_step"].as_f64().unwrap())
+        .sum();
+    assert_eq!(communication, 30.0, "collectives by role, whatever library runs them");
+    assert!(better.codes("improvements").contains(&"structure-cheaper"));
+    // The communication in it is dearer, and said to be so.
+    let all = better.scenario()["findings"].to_string();
+    assert!(all.contains("communication") && all.contains("_mxfp8_all_to_all"), "{all}");
 }
 
 #[test]
@@ -175,6 +194,48 @@ fn moving_communication_under_compute_fails_in_neither_direction() {
     let Some(folder) = corpus("modded-nanogpt-h100-adam-hook-pair") else { return };
     let [current, hook] = ["current", "hook"]
         .map(|name| folder.join(format!("modded-nanogpt-{name}-gpu-rank-00-chrome-trace.json.gz")));
-    assert_eq!(judge("nanogpt", &current, &hook).code, 0);
-    assert_eq!(judge("nanogpt-back", &hook, &current).code, 0);
+    let better = judge("nanogpt", &current, &hook);
+    assert_eq!(better.code, 0, "{}", better.stdout);
+    assert_eq!(better.codes("findings"), Vec::<&str>::new());
+    assert_eq!(better.codes("improvements"), ["communication-hidden"]);
+    let back = judge("nanogpt-back", &hook, &current);
+    assert_eq!(back.code, 0, "{}", back.stdout);
+    assert_eq!(back.codes("findings"), ["communication-exposed"]);
+    // Over the whole capture, steps or not.
+    let exposed = |verdict: &Verdict| -> f64 {
+        let rows = verdict.scenario()["triage"]["stages"][0]["kernels"].as_array().unwrap();
+        let rows = rows.iter().filter(|row| row["role"] == "communication");
+        rows.map(|row| row["exclusive_ns"].as_f64().unwrap()).sum::<f64>() / 1e6
+    };
+    let (before, after) = (exposed(&back), exposed(&better));
+    assert!((14.1..14.3).contains(&before) && (12.6..12.8).contains(&after), "{before} {after}");
+}
+
+#[test]
+fn a_rank_that_waits_has_no_slower_kernel() {
+    let Some(folder) = corpus("megatron-tp2-v100-2rank") else { return };
+    let rank = |n: u32| {
+        let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        files.into_iter().find(|path| path.to_string_lossy().contains(&format!("rank{n}."))).unwrap()
+    };
+    let verdict = judge("megatron", &rank(0), &rank(1));
+    assert_eq!(verdict.code, 0, "{}", verdict.stdout);
+    assert!(!verdict.codes("findings").contains(&"kernel-slower"), "{}", verdict.stdout);
+    assert!(!verdict.codes("findings").contains(&"communication-exposed"), "{}", verdict.stdout);
+    assert!(verdict.scenario()["notes"].to_string().contains("waiting for others"), "{}", verdict.stdout);
+}
+
+#[test]
+fn a_model_on_another_vendors_gpu_is_no_verdict() {
+    let Some(folder) = corpus("hf-h100-vs-mi300-pairs/Qwen_Qwen1.5-0.5B-Chat") else { return };
+    let file = |gpu: &str| folder.join(format!("{gpu}.Qwen_Qwen1.5-0.5B-Chat__1016005.json.gz"));
+    for (before, after) in [("h100", "mi300"), ("mi300", "h100")] {
+        let verdict = judge(&format!("hf-{before}"), &file(before), &file(after));
+        assert_eq!(
+            (verdict.code, verdict.codes("findings")),
+            (3, vec!["not-comparable"]),
+            "{}",
+            verdict.stdout
+        );
+    }
 }

@@ -5,10 +5,16 @@ use crate::common::text::count;
 use crate::report::headline;
 use crate::report::select::{self, Mark, Shown};
 use crate::report::unit::{figures, signed_percent, signed_time};
-use crate::verdict::{CheckReport, Outcome};
+use crate::verdict::{CheckReport, Outcome, ScenarioReport};
 
 /// Lines of evidence under a finding.
 const EVIDENCE: usize = 5;
+
+/// Changed layers that are shown.
+const DIFFS: usize = 3;
+
+/// Lines of each.
+const DIFF_LINES: usize = 30;
 
 /// Renders a run. The kernel tables are `triage`'s; a terminal cannot fold them away.
 pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
@@ -21,6 +27,9 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
     if hidden > 0 {
         page.paragraph(&format!("{}; report.json has all.", count(hidden, "more finding")));
         page.blank();
+    }
+    for scenario in &report.scenarios {
+        layer_diffs(&mut page, scenario);
     }
     for (scenario, better) in select::improvements(report) {
         page.item(Tone::Good, "better  ", 4, &format!("{}: {}", scenario.scenario, better.message));
@@ -60,6 +69,30 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
     let (label, text) = last_line(report);
     page.item(tone_of(report.verdict), &label, 4, &text);
     page.into_text()
+}
+
+/// The changed layers of a scenario; a long diff ends early, because the report has all of it.
+fn layer_diffs(page: &mut Page, scenario: &ScenarioReport) {
+    for diff in scenario.layer_diff.iter().take(DIFFS) {
+        for line in diff.text.lines().take(DIFF_LINES) {
+            let tone = match line.chars().next() {
+                Some('+') => Tone::Good,
+                Some('-') => Tone::Bad,
+                _ => Tone::Plain,
+            };
+            page.verbatim(tone, &format!("  {line}"));
+        }
+        let more = diff.text.lines().count().saturating_sub(DIFF_LINES) as u64;
+        if more > 0 {
+            page.paragraph(&format!("  {} in report.json", count(more, "more line")));
+        }
+        page.blank();
+    }
+    let more = scenario.layer_diff.len().saturating_sub(DIFFS) as u64;
+    if more > 0 {
+        page.paragraph(&format!("  {} in report.json", count(more, "more changed layer")));
+        page.blank();
+    }
 }
 
 /// A run in one line, for `--quiet`.

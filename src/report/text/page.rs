@@ -91,6 +91,14 @@ impl Page {
         self.out.push('\n');
     }
 
+    /// A line whose spaces mean something, such as one of a diff; it is not wrapped.
+    pub fn verbatim(&mut self, tone: Tone, text: &str) {
+        let text = no_command(&shorten_middle(&safe(text), self.width));
+        self.paint(tone, &text);
+        trim_spaces(&mut self.out);
+        self.out.push('\n');
+    }
+
     /// A text without a label.
     pub fn paragraph(&mut self, text: &str) {
         self.item(Tone::Plain, "", 0, text);

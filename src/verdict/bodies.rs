@@ -1,0 +1,193 @@
+//! The layers of both sides: which body became which, and what changed in which slot.
+
+use std::collections::BTreeSet;
+
+use super::align::{Alignment, Slot, align, exchanges};
+use super::sets::Links;
+use crate::baseline::{BodyObservation, LayersObservation};
+use crate::triage::Role;
+
+/// One stream of a body on both sides; empty where a side has no such stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamPair<'a> {
+    /// Before, in order.
+    pub before: Vec<Slot<'a>>,
+    /// Now, in order.
+    pub after: Vec<Slot<'a>>,
+    /// Slot by slot.
+    pub alignment: Alignment,
+}
+
+/// One body on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyPair<'a> {
+    /// Before.
+    pub before: &'a BodyObservation,
+    /// Now.
+    pub after: &'a BodyObservation,
+    /// The streams, the longest first.
+    pub streams: Vec<StreamPair<'a>>,
+}
+
+impl BodyPair<'_> {
+    fn score(&self) -> i64 {
+        self.streams.iter().map(|stream| stream.alignment.score).sum()
+    }
+
+    /// Whether the body runs the same kernels in the same order on as many streams.
+    pub fn is_same(&self) -> bool {
+        self.before.streams == self.after.streams
+    }
+}
+
+/// More bodies than this on a side are no repetition that a person could read.
+const MOST_BODIES: usize = 26;
+
+/// Each body with the one of the other side that is most like it. A body that split into two has two pairs, and
+/// so have two that became one.
+pub fn pairs<'a>(
+    before: &'a LayersObservation,
+    after: &'a LayersObservation,
+    role_of: &dyn Fn(&str) -> Role,
+) -> Vec<BodyPair<'a>> {
+    let (old, new) = (ids(before), ids(after));
+    let side =
+        |bodies: &'a [BodyObservation]| bodies.get(..bodies.len().min(MOST_BODIES)).unwrap_or_default();
+    let (before, after) = (side(&before.bodies), side(&after.bodies));
+    let slots = |body: &'a BodyObservation, other: &BTreeSet<&str>| -> Vec<Vec<Slot<'a>>> {
+        let slot = |kernel: &'a String| Slot {
+            kernel,
+            role: role_of(kernel),
+            is_shared: other.contains(kernel.as_str()),
+        };
+        body.streams.iter().map(|stream| stream.iter().map(slot).collect()).collect()
+    };
+    let mut table: Vec<(usize, usize, BodyPair<'a>)> = Vec::new();
+    for (row, b) in before.iter().enumerate() {
+        for (column, a) in after.iter().enumerate() {
+            let streams = stream_pairs(slots(b, &new), slots(a, &old));
+            table.push((row, column, BodyPair { before: b, after: a, streams }));
+        }
+    }
+    // The best of each row and of each column; the nearer position where two are as good.
+    let best = |is_of: &dyn Fn(usize, usize) -> bool| {
+        table
+            .iter()
+            .filter(|(row, column, _)| is_of(*row, *column))
+            .max_by_key(|(row, column, pair)| {
+                (pair.score(), std::cmp::Reverse((row.abs_diff(*column), *column)))
+            })
+            .map(|(row, column, _)| (*row, *column))
+    };
+    let mut chosen: BTreeSet<(usize, usize)> = BTreeSet::new();
+    chosen.extend((0..before.len()).filter_map(|row| best(&|of, _| of == row)));
+    chosen.extend((0..after.len()).filter_map(|column| best(&|_, of| of == column)));
+    table
+        .into_iter()
+        .filter(|(row, column, _)| chosen.contains(&(*row, *column)))
+        .map(|(_, _, pair)| pair)
+        .collect()
+}
+
+fn ids(layers: &LayersObservation) -> BTreeSet<&str> {
+    layers.bodies.iter().flat_map(|body| &body.streams).flatten().map(String::as_str).collect()
+}
+
+/// Each stream with the one that is most like it; what is left stands alone.
+fn stream_pairs<'a>(before: Vec<Vec<Slot<'a>>>, after: Vec<Vec<Slot<'a>>>) -> Vec<StreamPair<'a>> {
+    let mut open: Vec<Option<Vec<Slot<'a>>>> = after.into_iter().map(Some).collect();
+    let mut pairs = Vec::new();
+    for old in before {
+        let best = open
+            .iter()
+            .enumerate()
+            .filter_map(|(at, new)| Some((at, align(&old, new.as_ref()?)?)))
+            .max_by_key(|(at, alignment)| (alignment.score, std::cmp::Reverse(*at)));
+        let found = best.and_then(|(at, alignment)| Some((open.get_mut(at)?.take()?, alignment)));
+        pairs.push(match found {
+            Some((after, alignment)) => StreamPair { before: old, after, alignment },
+            None => alone(old, Vec::new()),
+        });
+    }
+    pairs.extend(open.into_iter().flatten().map(|new| alone(Vec::new(), new)));
+    pairs
+}
+
+fn alone<'a>(before: Vec<Slot<'a>>, after: Vec<Slot<'a>>) -> StreamPair<'a> {
+    let alignment = align(&before, &after).unwrap_or_default();
+    StreamPair { before, after, alignment }
+}
+
+/// Which kernel stands where which one stood, over all bodies.
+pub fn links(pairs: &[BodyPair<'_>]) -> Links {
+    let mut links = Links::new();
+    for stream in pairs.iter().flat_map(|pair| &pair.streams) {
+        for place in exchanges(&stream.alignment, &stream.before, &stream.after) {
+            for gone in place.gone.iter().filter_map(|at| stream.before.get(*at)) {
+                for came in place.came.iter().filter_map(|at| stream.after.get(*at)) {
+                    links.insert((gone.kernel.to_owned(), came.kernel.to_owned()));
+                }
+            }
+        }
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(bodies: &[(u64, &[&str])]) -> LayersObservation {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let bodies = bodies.iter().enumerate().map(|(at, (repeats, streams))| BodyObservation {
+            id: char::from(b'A' + at as u8).to_string(),
+            repeats: *repeats,
+            streams: streams.iter().map(|stream| words(stream)).collect(),
+        });
+        LayersObservation { count: 0, bodies: bodies.collect() }
+    }
+
+    /// The role of a kernel is its first letter; the rest is its name.
+    fn role(kernel: &str) -> Role {
+        match kernel.chars().next() {
+            Some('n') => Role::Norm,
+            Some('g') => Role::Gemm,
+            Some('a') => Role::Attention,
+            Some('m') => Role::Moe,
+            _ => Role::Other,
+        }
+    }
+
+    fn linked(before: &LayersObservation, after: &LayersObservation) -> Vec<String> {
+        links(&pairs(before, after, &role)).into_iter().map(|(gone, came)| format!("{gone}>{came}")).collect()
+    }
+
+    #[test]
+    fn dense_layers_are_compared_with_dense_ones_and_expert_layers_with_expert_ones() {
+        let before = layers(&[(3, &["n g a g n g g"]), (58, &["n g a g n m1 m2 m3"])]);
+        let after = layers(&[(3, &["n g a g n g7 g"]), (58, &["n g a g n m1 m9 m3"])]);
+        assert_eq!(linked(&before, &after), ["g>g7", "m2>m9"]);
+        // The order in which bodies are listed says nothing.
+        let mut turned = after.clone();
+        turned.bodies.reverse();
+        assert_eq!(linked(&before, &turned), ["g>g7", "m2>m9"]);
+    }
+
+    #[test]
+    fn work_that_moved_to_another_stream_is_seen_on_both() {
+        let before = layers(&[(4, &["n g a g n", "m1 m2"])]);
+        let after = layers(&[(4, &["n g a g n m1 m2"])]);
+        let pairs = pairs(&before, &after, &role);
+        assert_eq!(pairs.len(), 1);
+        assert!(!pairs[0].is_same());
+        assert_eq!(pairs[0].streams.len(), 2);
+        assert!(links(&pairs).is_empty(), "what runs elsewhere was not replaced");
+    }
+
+    #[test]
+    fn a_body_that_split_in_two_has_two_pairs() {
+        let before = layers(&[(4, &["n g a g n"])]);
+        let after = layers(&[(2, &["n g a1 g n"]), (2, &["n g a2 g n"])]);
+        assert_eq!(linked(&before, &after), ["a>a1", "a>a2"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! The changed order of a layer, as a diff with context.
+
+use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
+
+use super::align::Slot;
+use super::bodies::BodyPair;
+use super::report::LayerDiff;
+use crate::triage::Stage;
+
+/// Unchanged kernels that are shown on each side of a change.
+const CONTEXT: usize = 3;
+
+/// A diff for each body that changed.
+pub fn diffs(stage: Stage, pairs: &[BodyPair<'_>]) -> Vec<LayerDiff> {
+    pairs
+        .iter()
+        .filter(|pair| !pair.is_same() || pair.before.repeats != pair.after.repeats)
+        .map(|pair| LayerDiff { stage, body: pair.before.id.clone(), text: text(stage, pair) })
+        .collect()
+}
+
+fn text(stage: Stage, pair: &BodyPair<'_>) -> String {
+    let (before, after) = (pair.before.repeats, pair.after.repeats);
+    let mut lines = vec![if before == after {
+        format!(" {} · layer {} ×{after}", stage.as_str(), pair.before.id)
+    } else {
+        format!(" {} · layer {} ×{before} → ×{after}", stage.as_str(), pair.before.id)
+    }];
+    for (number, stream) in pair.streams.iter().enumerate() {
+        let ids =
+            |slots: &[Slot<'_>]| -> Vec<String> { slots.iter().map(|slot| slot.kernel.to_owned()).collect() };
+        let (old, new) = (ids(&stream.before), ids(&stream.after));
+        let groups = group_diff_ops(capture_diff_slices(Algorithm::Patience, &old, &new), CONTEXT);
+        if groups.is_empty() {
+            continue;
+        }
+        if number > 0 {
+            lines.push(" (a stream beside it)".to_owned());
+        }
+        // What one stream lost and another one runs now is on a stream of its own, or no longer.
+        let wide = stream.before.iter().chain(&stream.after).map(|slot| slot.kernel.chars().count()).max();
+        let line = |mark: char, slot: &Slot<'_>| {
+            format!("{mark}  {:<1$}  {2}", slot.kernel, wide.unwrap_or(0), slot.role.as_str())
+        };
+        for (at, group) in groups.iter().enumerate() {
+            let starts_late =
+                group.first().is_some_and(|op| op.old_range().start > 0 || op.new_range().start > 0);
+            if at > 0 || starts_late {
+                lines.push(" …".to_owned());
+            }
+            for op in group {
+                let slots =
+                    |side: &'_ [Slot<'_>], range: std::ops::Range<usize>, mark: char| -> Vec<String> {
+                        side.get(range).unwrap_or_default().iter().map(|slot| line(mark, slot)).collect()
+                    };
+                if let DiffOp::Equal { .. } = op {
+                    lines.extend(slots(&stream.after, op.new_range(), ' '));
+                } else {
+                    lines.extend(slots(&stream.before, op.old_range(), '-'));
+                    lines.extend(slots(&stream.after, op.new_range(), '+'));
+                }
+            }
+        }
+        let end = |op: &DiffOp| op.old_range().end < old.len() || op.new_range().end < new.len();
+        if groups.last().and_then(|group| group.last()).is_some_and(end) {
+            lines.push(" …".to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::{BodyObservation, LayersObservation};
+    use crate::triage::Role;
+    use crate::verdict::bodies;
+
+    fn layers(streams: &[&str], repeats: u64) -> LayersObservation {
+        let streams = streams.iter().map(|one| one.split_whitespace().map(str::to_owned).collect()).collect();
+        LayersObservation {
+            count: repeats,
+            bodies: vec![BodyObservation { id: "A".to_owned(), repeats, streams }],
+        }
+    }
+
+    fn diff(before: &LayersObservation, after: &LayersObservation) -> Vec<String> {
+        let pairs = bodies::pairs(before, after, &|_| Role::Norm);
+        diffs(Stage::Decode, &pairs).into_iter().map(|one| one.text).collect()
+    }
+
+    #[test]
+    fn a_changed_body_is_shown_with_context_and_the_same_one_is_not() {
+        let before = layers(&["a b c d e fused f g h i"], 48);
+        let after = layers(&["a b c d e q k f g h i"], 48);
+        assert_eq!(diff(&before, &before), Vec::<String>::new());
+        let text = diff(&before, &after).join("\n");
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            [
+                " decode · layer A ×48",
+                " …",
+                "   c      norm",
+                "   d      norm",
+                "   e      norm",
+                "-  fused  norm",
+                "+  q      norm",
+                "+  k      norm",
+                "   f      norm",
+                "   g      norm",
+                "   h      norm",
+                " …",
+            ]
+        );
+    }
+
+    #[test]
+    fn work_that_left_its_stream_is_shown_on_both() {
+        let before = layers(&["a b c", "x y"], 4);
+        let after = layers(&["a b x y c"], 4);
+        let text = diff(&before, &after).join("\n");
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("   ")).collect();
+        assert_eq!(
+            lines,
+            [
+                " decode · layer A ×4",
+                "+  x  norm",
+                "+  y  norm",
+                " (a stream beside it)",
+                "-  x  norm",
+                "-  y  norm",
+            ]
+        );
+        assert_eq!(diff(&before, &layers(&["a b c", "x y"], 3)), [" decode · layer A ×4 → ×3"]);
+    }
+}
