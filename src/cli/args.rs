@@ -78,6 +78,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Write baselines from captures
     Baseline(BaselineArgs),
+    /// Create or update the one comment of a pull request, from report.json
+    Comment(CommentArgs),
     /// Look at what is known of kernels and paths, and say why a kernel name matches or not
     Catalog(CatalogArgs),
     /// Print the JSON Schema of a file that profgate reads or writes
@@ -327,4 +329,82 @@ mod tests {
     fn the_definition_is_consistent() {
         super::command().debug_assert();
     }
+}
+
+/// `profgate comment`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate comment                                     in a workflow of a pull request
+  profgate comment --when failures                     only when the gate did not pass
+  profgate comment --dry-run                           print it and post nothing
+  profgate comment --repo me/engine --pr 7 --sha 1a2b  from anywhere
+
+The token comes from PROFGATE_TOKEN, GITHUB_TOKEN or GITLAB_TOKEN, or from --token-file, and needs
+`pull-requests: write` (GitHub) or the scope `api` (GitLab). A failure to comment is a warning.")]
+pub struct CommentArgs {
+    /// The report of `profgate check`
+    #[arg(value_name = "REPORT_JSON", default_value = "profgate-report/report.json")]
+    pub report: PathBuf,
+    /// When a comment is wanted; one that stands there is always kept true
+    #[arg(long, value_enum, default_value_t = CommentWhen::Changes, value_name = "WHEN")]
+    pub when: CommentWhen,
+    /// Where the change is [default: as the CI's environment says]
+    #[arg(long, value_enum, value_name = "HOST")]
+    pub forge: Option<ForgeArg>,
+    /// Address of the API [default: GITHUB_API_URL or CI_API_V4_URL]
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// OWNER/NAME, or GitLab's project [default: GITHUB_REPOSITORY or CI_PROJECT_ID]
+    #[arg(long = "repo", value_name = "REPOSITORY")]
+    pub repository: Option<String>,
+    /// Number of the pull request [default: of the event, else the one whose newest commit was judged]
+    #[arg(long = "pr", visible_alias = "mr", value_name = "NUMBER")]
+    pub number: Option<u64>,
+    /// The commit that was judged [default: of the event]
+    #[arg(long, value_name = "COMMIT")]
+    pub sha: Option<String>,
+    /// What tells this gate's comment from another gate's [default: the workflow's name]
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<String>,
+    /// Whose comments may be written over [default: the token's own]
+    #[arg(long, value_name = "LOGIN")]
+    pub author: Option<String>,
+    /// File that holds the token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Most seconds to wait for a busy host
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub max_wait: u64,
+    /// Print the comment and post nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also write the output `comment-url` and warnings for GitHub Actions
+    #[arg(long)]
+    pub github: bool,
+    /// Exit 5 when no comment could be written, 2 when it is not known where to
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// When a comment is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CommentWhen {
+    /// On every run.
+    Always,
+    /// When something changed.
+    Changes,
+    /// When the gate did not pass.
+    Failures,
+    /// Never.
+    Off,
+}
+
+/// Where a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForgeArg {
+    /// GitHub or GitHub Enterprise.
+    Github,
+    /// GitLab.
+    Gitlab,
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{catalog, check, demo, record, schema, triage, user_catalogs};
+use super::{catalog, check, comment, demo, record, schema, triage, user_catalogs};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
@@ -38,6 +38,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
     match command {
         Command::Triage(args) => triage::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Comment(args) => comment::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Demo(args) => demo::run(args, context),

@@ -3,6 +3,7 @@
 mod args;
 mod catalog;
 mod check;
+mod comment;
 mod context;
 mod demo;
 mod error;

@@ -82,6 +82,13 @@ fn outputs(report: &CheckReport, paths: Paths<'_>) -> String {
     .collect()
 }
 
+/// Appends one more output of the step; returns whether the runner asked for any.
+pub fn append_output(environment: &Environment, name: &str, value: &str) -> Result<bool, PublishError> {
+    let Some(path) = &environment.output else { return Ok(false) };
+    append(path, &output(name, value))?;
+    Ok(true)
+}
+
 /// One output in the form that may hold any text, with an end that the text does not contain.
 fn output(name: &str, value: &str) -> String {
     let mut end = "profgate-end".to_owned();

@@ -2,5 +2,6 @@
 //!
 //! What is written was rendered before; nothing here looks into a report beyond its verdict.
 
+pub mod comment;
 pub mod files;
 pub mod github;

@@ -37,6 +37,11 @@ fn annotation(shown: &Shown<'_>) -> Option<String> {
     Some(format!("::{command} {}::{}", properties.join(","), data(&format!("{}{help}", finding.message))))
 }
 
+/// A warning about something beside the verdict, as such a command.
+pub fn warning(title: &str, text: &str) -> String {
+    format!("::warning title={}::{}", property(title), data(text))
+}
+
 /// The text after the second `::`. Line breaks are ours; those of a name become visible first.
 fn data(text: &str) -> String {
     let lines: Vec<String> = shorten_middle(text, MESSAGE).split('\n').map(printable).collect();

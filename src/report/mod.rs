@@ -17,3 +17,5 @@ mod select;
 pub mod text;
 pub mod unit;
 mod words;
+
+pub use select::is_quiet;

@@ -166,6 +166,11 @@ pub fn paths(stage: &StageTriage, min_share: f64) -> (Vec<&PathRow>, u64) {
     (rows, rest.len() as u64)
 }
 
+/// Whether a run has nothing to tell: it passed, and nothing moved, for worse or for better.
+pub fn is_quiet(report: &CheckReport) -> bool {
+    report.verdict == Outcome::Pass && findings(report).is_empty() && improvements(report).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ mod attribution;
 mod bad_input;
 mod captures;
 mod catalog;
+mod comment;
 mod corpus;
 mod determinism;
 mod docs;

@@ -1,5 +1,7 @@
 //! What the tests share: the built program, scratch folders, the corpus of real traces, generated captures.
 
+pub mod fake_forge;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -57,13 +59,23 @@ pub struct Run {
 
 /// Runs the built program in a folder.
 pub fn run_in(folder: &Path, args: &[&str]) -> Run {
-    let output: Output = Command::new(env!("CARGO_BIN_EXE_profgate"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("GITHUB_OUTPUT")
-        .env_remove("GITHUB_STEP_SUMMARY")
-        .output()
-        .unwrap();
+    run_with(folder, args, &[])
+}
+
+/// Runs the built program in a folder as a CI job with these variables, and none of this machine's.
+pub fn run_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_profgate"));
+    let of_ci = |name: &str| {
+        ["GITHUB_", "CI_", "GITLAB_", "GH_"].iter().any(|prefix| name.starts_with(prefix))
+            || name == "PROFGATE_TOKEN"
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_ci) {
+            command.env_remove(name);
+        }
+    }
+    let output: Output =
+        command.args(args).current_dir(folder).envs(variables.iter().copied()).output().unwrap();
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

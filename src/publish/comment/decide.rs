@@ -1,0 +1,147 @@
+//! Whether to write a comment, and over which: rules without a network.
+
+use super::forge::Posted;
+use super::marker::Marker;
+
+/// When a comment is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// On every run.
+    Always,
+    /// When something changed, or when a comment stands there that should say that it is resolved.
+    Changes,
+    /// When the gate did not pass, or when a comment stands there that should say that it is resolved.
+    Failures,
+    /// Never.
+    Off,
+}
+
+/// What a run has to say, as far as the decision needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// The gate passed.
+    pub has_passed: bool,
+    /// Nothing was found, better or worse.
+    pub is_quiet: bool,
+}
+
+/// Why nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Comments are off.
+    Off,
+    /// There is nothing to say and nothing to correct.
+    NothingToSay,
+    /// The comment that stands there is of a newer commit or of a later run.
+    Newer,
+}
+
+/// What to do with the comments of one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Leave everything.
+    Silent(Silence),
+    /// Write a new one.
+    Create,
+    /// Write over the comment with this id.
+    Update(u64),
+}
+
+/// Decides. `ours` are the comments of this id and author, the oldest first; `head` is the change's newest
+/// commit, when it is known.
+pub fn decide(when: When, news: News, mine: &Marker, ours: &[Posted], head: Option<&str>) -> Decision {
+    if when == When::Off {
+        return Decision::Silent(Silence::Off);
+    }
+    let standing = ours.iter().filter_map(|posted| Marker::find(&posted.body));
+    if standing.into_iter().any(|marker| is_newer(&marker, mine, head)) {
+        return Decision::Silent(Silence::Newer);
+    }
+    match ours.first() {
+        Some(oldest) => Decision::Update(oldest.id),
+        None => {
+            let is_wanted = match when {
+                When::Always => true,
+                When::Changes => !news.is_quiet,
+                When::Failures => !news.has_passed,
+                When::Off => false,
+            };
+            if is_wanted { Decision::Create } else { Decision::Silent(Silence::NothingToSay) }
+        }
+    }
+}
+
+/// Whether a standing comment speaks of something later than this run.
+///
+/// The change's newest commit wins over any other. Between two runs of equal standing the later run wins, so
+/// that a slow run of an older commit never covers the result of a newer one.
+pub fn is_newer(standing: &Marker, mine: &Marker, head: Option<&str>) -> bool {
+    if let Some(head) = head {
+        match (standing.sha == head, mine.sha == head) {
+            (true, false) => return true,
+            (false, true) => return false,
+            (true, true) | (false, false) => {}
+        }
+    }
+    (standing.run, standing.attempt) > (mine.run, mine.attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILED: News = News { has_passed: false, is_quiet: false };
+    const WARNED: News = News { has_passed: true, is_quiet: false };
+    const GREEN: News = News { has_passed: true, is_quiet: true };
+
+    fn marker(sha: &str, run: u64) -> Marker {
+        Marker { id: "a".to_owned(), sha: sha.to_owned(), run, attempt: 1 }
+    }
+
+    fn posted(id: u64, sha: &str, run: u64) -> Posted {
+        Posted { id, author: "me".to_owned(), body: marker(sha, run).to_string(), url: None }
+    }
+
+    #[test]
+    fn each_mode_speaks_when_it_should() {
+        for (when, news, want) in [
+            (When::Always, GREEN, true),
+            (When::Changes, GREEN, false),
+            (When::Changes, WARNED, true),
+            (When::Failures, WARNED, false),
+            (When::Failures, FAILED, true),
+            (When::Off, FAILED, false),
+        ] {
+            let decision = decide(when, news, &marker("x", 1), &[], None);
+            assert_eq!(decision == Decision::Create, want, "{when:?} {news:?} gives {decision:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_that_stands_is_updated_when_all_is_green_again() {
+        for when in [When::Always, When::Changes, When::Failures] {
+            let ours = [posted(5, "old", 1), posted(9, "old", 1)];
+            assert_eq!(decide(when, GREEN, &marker("new", 2), &ours, Some("new")), Decision::Update(5));
+        }
+        assert_eq!(
+            decide(When::Off, GREEN, &marker("new", 2), &[posted(5, "old", 1)], None),
+            Decision::Silent(Silence::Off)
+        );
+    }
+
+    #[test]
+    fn an_older_commit_never_covers_a_newer_one() {
+        let silent = Decision::Silent(Silence::Newer);
+        let ours = [posted(5, "new", 1)];
+        // A late run of the old commit, even with a higher number.
+        assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &ours, Some("new")), silent);
+        // Without knowing the newest commit, the later run is believed.
+        assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &ours, None), Decision::Update(5));
+        let late = [posted(5, "new", 10)];
+        assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &late, None), silent);
+        // The newest commit replaces any other, whatever its run's number.
+        assert_eq!(decide(When::Always, FAILED, &marker("new", 3), &late, Some("new")), silent);
+        let stale = [posted(5, "old", 10)];
+        assert_eq!(decide(When::Always, FAILED, &marker("new", 3), &stale, Some("new")), Decision::Update(5));
+    }
+}

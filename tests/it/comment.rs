@@ -1,0 +1,361 @@
+//! `profgate comment` against a host on this machine that keeps comments as GitHub and GitLab do.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::fake_forge::{Fake, Reply};
+use crate::support::{Run, Scratch, arg, run_with};
+use profgate::synth::presets;
+
+const BOT: &str = "github-actions[bot]";
+
+/// A folder with a red and a green report, and the environment of a workflow.
+struct Repository {
+    scratch: Scratch,
+}
+
+impl Repository {
+    fn new(name: &str) -> Self {
+        let scratch = Scratch::new(name);
+        let good = scratch.capture("good", &presets::moe_decode());
+        let bad = scratch.capture("bad", &presets::moe_decode_unfused());
+        let here = scratch.path("");
+        let run = |args: &[&str]| run_with(&here, args, &[]);
+        assert_eq!(run(&["baseline", "record", arg(&good), "-o", "b.yaml"]).code, 0);
+        for (capture, report, code) in [(&good, "green", 0), (&bad, "red", 1)] {
+            let run = run(&["check", "--baseline", "b.yaml", arg(capture), "--report-dir", report]);
+            assert_eq!(run.code, code, "{}", run.stderr);
+        }
+        Self { scratch }
+    }
+
+    fn event(&self, event: &Value) -> PathBuf {
+        self.scratch.file("event.json", event.to_string())
+    }
+
+    fn pull(&self, sha: &str) -> PathBuf {
+        self.event(&json!({ "pull_request": { "number": 7, "head": { "sha": sha } } }))
+    }
+
+    /// Comments with a report as a workflow's run of this number would.
+    fn comment(&self, fake: &Fake, report: &str, event: &Path, run: &str, more: &[&str]) -> Run {
+        let report = format!("{report}/report.json");
+        let args = [&["comment", &report, "--max-wait", "5"], more].concat();
+        run_with(
+            &self.scratch.path(""),
+            &args,
+            &[
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_API_URL", &fake.url()),
+                ("GITHUB_REPOSITORY", "me/engine"),
+                ("GITHUB_EVENT_PATH", arg(event)),
+                ("GITHUB_WORKFLOW", "gate"),
+                ("GITHUB_RUN_ID", run),
+                ("GITHUB_RUN_ATTEMPT", "1"),
+                ("GITHUB_TOKEN", "s3cret"),
+            ],
+        )
+    }
+}
+
+#[test]
+fn one_comment_is_written_then_kept_and_says_when_all_is_green_again() {
+    let repository = Repository::new("comment-life");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    let run = repository.comment(&fake, "red", &event, "1", &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stdout.trim(), "https://github.example/me/engine/pull/7#issuecomment-1");
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.starts_with("**Fail"), "{}", only.body);
+    let last = only.body.trim_end().lines().last().unwrap().to_owned();
+    assert!(last.starts_with("<!-- profgate:v1 id=gate/capture/"), "{last}");
+    assert!(last.ends_with("sha=c1 run=1 attempt=1 -->"), "{last}");
+
+    fake.set_head("c2");
+    let event = repository.pull("c2");
+    assert_eq!(repository.comment(&fake, "green", &event, "2", &[]).code, 0);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.starts_with("**Pass"), "{}", only.body);
+    assert!(only.body.contains("sha=c2 run=2"), "{}", only.body);
+}
+
+#[test]
+fn a_green_run_without_a_comment_stays_silent_unless_it_is_asked_to_speak() {
+    let repository = Repository::new("comment-green");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    for when in ["changes", "failures", "off"] {
+        assert_eq!(repository.comment(&fake, "green", &event, "1", &["--when", when]).code, 0);
+        assert_eq!(fake.comments().len(), 0, "{when}");
+    }
+    assert_eq!(repository.comment(&fake, "green", &event, "1", &["--when", "always"]).code, 0);
+    assert_eq!(fake.comments().len(), 1);
+    assert_eq!(repository.comment(&fake, "red", &event, "2", &["--when", "off"]).code, 0);
+    assert!(fake.comments()[0].body.starts_with("**Pass"), "off leaves what stands there");
+}
+
+#[test]
+fn the_report_of_an_older_commit_never_covers_a_newer_one() {
+    let repository = Repository::new("comment-older");
+    let fake = Fake::github("me/engine", 7, "c2");
+    let newer = repository.pull("c2");
+    repository.comment(&fake, "red", &newer, "2", &[]);
+    let older = repository.pull("c1");
+    let late = repository.comment(&fake, "green", &older, "3", &["--when", "always"]);
+    assert_eq!(late.code, 0);
+    assert!(late.stderr.contains("newer commit"), "{}", late.stderr);
+    assert!(fake.comments()[0].body.starts_with("**Fail"));
+}
+
+#[test]
+fn comments_of_others_and_of_other_gates_are_left_alone_even_with_our_marker() {
+    let repository = Repository::new("comment-others");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    repository.comment(&fake, "red", &event, "1", &[]);
+    let ours = fake.comments()[0].clone();
+    fake.reset();
+    fake.add("mallory", &ours.body);
+    fake.add(BOT, "a comment of another action");
+    fake.add(BOT, "<!-- profgate:v1 id=other/capture/x sha=c1 run=1 attempt=1 -->");
+    repository.comment(&fake, "red", &event, "2", &[]);
+    let all = fake.comments();
+    assert_eq!(all.len(), 4);
+    assert_eq!(all[0].body, ours.body, "a forged marker is not ours to write over");
+    assert!(all[3].body.contains("run=2"), "{}", all[3].body);
+}
+
+#[test]
+fn a_comment_on_the_third_page_is_found() {
+    let repository = Repository::new("comment-pages");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    for index in 0..250 {
+        fake.add("someone", &format!("comment {index}"));
+    }
+    repository.comment(&fake, "red", &event, "1", &[]);
+    repository.comment(&fake, "red", &event, "2", &[]);
+    assert_eq!(fake.comments().len(), 251);
+    assert!(fake.comments()[250].body.contains("run=2"));
+}
+
+#[test]
+fn a_further_page_on_another_host_is_not_asked_for() {
+    let repository = Repository::new("comment-page-elsewhere");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let elsewhere = Fake::github("me/engine", 7, "c1");
+    fake.next_page(&format!("{}/repos/me/engine/issues/7/comments?page=2", elsewhere.url()));
+    let run = repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]);
+    assert!(run.stderr.contains("another host"), "{}", run.stderr);
+    assert_eq!(elsewhere.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn doubles_are_folded_into_the_oldest() {
+    let repository = Repository::new("comment-doubles");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    repository.comment(&fake, "red", &event, "1", &[]);
+    let body = fake.comments()[0].body.clone();
+    fake.add("someone", "in between");
+    fake.add(BOT, &body);
+    fake.add(BOT, &body);
+    repository.comment(&fake, "red", &event, "2", &[]);
+    let all = fake.comments();
+    assert_eq!(all.iter().map(|comment| comment.id).collect::<Vec<_>>(), [1, 2]);
+    assert!(all[0].body.contains("run=2"));
+}
+
+#[test]
+fn two_runs_at_once_leave_one_comment_with_the_later_run() {
+    let repository = Repository::new("comment-race");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    // The other run's comment appears just before ours is created.
+    let other = repository.comment(&fake, "red", &event, "5", &["--dry-run"]).stdout;
+    fake.appears_before_create(BOT, &other);
+    repository.comment(&fake, "red", &event, "6", &[]);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.contains("run=6"), "{}", only.body);
+    // The same, when the other run is the later one.
+    fake.reset();
+    fake.appears_before_create(BOT, &other);
+    let run = repository.comment(&fake, "green", &event, "4", &["--when", "always"]);
+    assert!(run.stderr.contains("newer"), "{}", run.stderr);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.contains("run=5"), "{}", only.body);
+}
+
+#[test]
+fn a_created_comment_whose_answer_was_lost_is_not_created_twice() {
+    let repository = Repository::new("comment-lost");
+    let fake = Fake::github("me/engine", 7, "c1");
+    fake.then("POST", Reply::DoneButAnswered(502));
+    assert_eq!(repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]).code, 0);
+    assert_eq!(fake.comments().len(), 1);
+}
+
+#[test]
+fn a_busy_host_is_waited_for_as_it_asks() {
+    let repository = Repository::new("comment-busy");
+    for (method, reply) in [
+        ("GET", Reply::Busy { status: 429, seconds: 1 }),
+        ("POST", Reply::Busy { status: 403, seconds: 1 }),
+        ("POST", Reply::Busy { status: 429, seconds: 0 }),
+        ("GET", Reply::Status(500)),
+    ] {
+        let fake = Fake::github("me/engine", 7, "c1");
+        fake.then(method, reply);
+        let run = repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]);
+        assert_eq!(run.code, 0);
+        assert_eq!(fake.comments().len(), 1, "{method} {reply:?}: {}", run.stderr);
+    }
+    // Longer than anyone waits.
+    let fake = Fake::github("me/engine", 7, "c1");
+    fake.then("POST", Reply::Busy { status: 429, seconds: 3_600 });
+    let run = repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]);
+    assert_eq!((run.code, fake.comments().len()), (0, 0));
+    assert!(run.stderr.contains("429"), "{}", run.stderr);
+}
+
+#[test]
+fn a_failure_to_comment_is_a_warning_that_says_what_to_do() {
+    let repository = Repository::new("comment-refused");
+    for (status, words) in [
+        (401, "the token is wrong"),
+        (403, "`pull-requests: write`"),
+        (404, "`pull-requests: write`"),
+        (422, "locked"),
+        (301, "it moved"),
+    ] {
+        let fake = Fake::github("me/engine", 7, "c1");
+        fake.then("POST", Reply::Status(status));
+        let event = repository.pull("c1");
+        let run = repository.comment(&fake, "red", &event, "1", &["--github"]);
+        assert_eq!(run.code, 0, "{status}");
+        assert!(run.stdout.starts_with("::warning title=profgate comment::"), "{}", run.stdout);
+        assert!(run.stdout.contains(words), "{status}: {}", run.stdout);
+        assert!(!format!("{}{}", run.stdout, run.stderr).contains("s3cret"));
+        fake.then("POST", Reply::Status(status));
+        assert_eq!(repository.comment(&fake, "red", &event, "1", &["--strict"]).code, 5);
+    }
+}
+
+#[test]
+fn no_answer_at_all_is_a_warning_too() {
+    let repository = Repository::new("comment-refused-connection");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    fake.stop();
+    let run = repository.comment(&fake, "red", &event, "1", &[]);
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("no comment was written"), "{}", run.stderr);
+}
+
+#[test]
+fn a_forks_pull_request_is_found_by_its_commit_and_by_nothing_a_fork_wrote() {
+    let repository = Repository::new("comment-fork");
+    let event = |sha: &str, repository: Value| {
+        json!({ "workflow_run": {
+            "id": 11, "name": "gate", "run_attempt": 1, "head_sha": sha, "head_branch": "fix",
+            "head_repository": repository, "pull_requests": [{ "number": 99 }],
+        }})
+    };
+    let fork = json!({ "owner": { "login": "fork" } });
+    for (named, head) in [(fork.clone(), "c1"), (Value::Null, "c1")] {
+        let fake = Fake::github("me/engine", 7, head);
+        let run = repository.comment(&fake, "red", &repository.event(&event("c1", named)), "12", &[]);
+        assert_eq!(fake.comments().len(), 1, "{}", run.stderr);
+        assert!(fake.comments()[0].body.contains("sha=c1 run=11 attempt=1"));
+    }
+    // Pushed to meanwhile.
+    let fake = Fake::github("me/engine", 7, "c2");
+    let run = repository.comment(&fake, "red", &repository.event(&event("c1", fork)), "12", &[]);
+    assert_eq!((run.code, fake.comments().len()), (0, 0));
+    assert!(run.stderr.contains("no open pull request"), "{}", run.stderr);
+}
+
+#[test]
+fn hostile_names_of_a_report_forge_no_marker_and_mention_nobody() {
+    let repository = Repository::new("comment-hostile");
+    let path = repository.scratch.path("red/report.json");
+    let mut report: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let forged = "x\n<!-- profgate:v1 id=gate/capture/x sha=c9 run=999 attempt=1 -->\n@everyone";
+    report["scenarios"][0]["scenario"] = json!(forged);
+    report["scenarios"][0]["findings"][0]["subject"] = json!(forged);
+    report["scenarios"][0]["findings"][0]["message"] = json!(forged);
+    repository.scratch.file("red/report.json", report.to_string());
+    let fake = Fake::github("me/engine", 7, "c1");
+    assert_eq!(repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]).code, 0);
+    let body = &fake.comments()[0].body;
+    assert_eq!(body.matches("<!-- profgate:v1").count(), 1, "{body}");
+    assert!(body.trim_end().ends_with("sha=c1 run=1 attempt=1 -->"), "{body}");
+    assert!(!body.contains("@everyone"), "{body}");
+}
+
+#[test]
+fn a_merge_request_on_gitlab_is_kept_the_same_way() {
+    let repository = Repository::new("comment-gitlab");
+    let fake = Fake::gitlab("42", 3, "c1");
+    let comment = |report: &str, pipeline: &str| {
+        let report = format!("{report}/report.json");
+        run_with(
+            &repository.scratch.path(""),
+            &["comment", &report],
+            &[
+                ("GITLAB_CI", "true"),
+                ("CI_API_V4_URL", &fake.url()),
+                ("CI_PROJECT_ID", "42"),
+                ("CI_PROJECT_URL", "https://gitlab.example/me/engine"),
+                ("CI_MERGE_REQUEST_IID", "3"),
+                ("CI_COMMIT_SHA", "c1"),
+                ("CI_PIPELINE_ID", pipeline),
+                ("CI_JOB_ID", "9"),
+                ("CI_JOB_NAME", "gate"),
+                ("GITLAB_TOKEN", "s3cret"),
+            ],
+        )
+    };
+    let run = comment("red", "1");
+    assert_eq!(
+        run.stdout.trim(),
+        "https://gitlab.example/me/engine/-/merge_requests/3#note_1",
+        "{}",
+        run.stderr
+    );
+    for index in 0..120 {
+        fake.add("someone", &format!("note {index}"));
+    }
+    comment("green", "2");
+    assert_eq!(fake.comments().len(), 121);
+    assert!(fake.comments()[0].body.starts_with("**Pass"), "{}", fake.comments()[0].body);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let repository = Repository::new("comment-missing");
+    let here = repository.scratch.path("");
+    for (args, variables, words) in [
+        (vec!["comment", "red/report.json"], vec![], "no repository"),
+        (vec!["comment", "red/report.json", "--repo", "me/engine"], vec![], "there is no token"),
+        (
+            vec!["comment", "red/report.json", "--repo", "me/engine"],
+            vec![("GITHUB_TOKEN", "x")],
+            "no pull request is named",
+        ),
+        (
+            vec!["comment", "red/report.json", "--repo", "../../evil", "--pr", "1"],
+            vec![("GITHUB_TOKEN", "x")],
+            "owner/name",
+        ),
+    ] {
+        let run = run_with(&here, &args, &variables);
+        assert_eq!(run.code, 0, "a failure to comment is a warning");
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+    assert_eq!(run_with(&here, &["comment", "nowhere.json"], &[]).code, 5);
+    repository.scratch.file("other.json", "{}");
+    assert_eq!(run_with(&here, &["comment", "other.json"], &[]).code, 2);
+}

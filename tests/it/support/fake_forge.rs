@@ -1,0 +1,401 @@
+//! A code host on this machine: keeps the comments of one change as GitHub's or GitLab's API does.
+//!
+//! It answers what the hosts' documentation says for the calls that profgate makes, refuses what they refuse
+//! (no token, no body, unknown routes), and can be told to answer the next call badly.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+/// Characters that GitHub takes.
+const BODY_LIMIT: usize = 65_536;
+
+/// A comment that is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub id: u64,
+    pub author: String,
+    pub body: String,
+}
+
+/// An answer that is not the usual one.
+#[derive(Debug, Clone, Copy)]
+pub enum Reply {
+    /// This status, and nothing is done.
+    Status(u16),
+    /// This status, and a `Retry-After`.
+    Busy { status: u16, seconds: u64 },
+    /// What was asked is done, and this status is answered all the same.
+    DoneButAnswered(u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    GitHub,
+    GitLab,
+}
+
+#[derive(Debug)]
+struct State {
+    kind: Kind,
+    base: String,
+    repository: String,
+    number: u64,
+    head: String,
+    comments: Vec<Kept>,
+    next_id: u64,
+    requests: Vec<String>,
+    replies: Vec<(String, Reply)>,
+    next_page: Option<String>,
+    before_create: VecDeque<(String, String)>,
+    is_stopped: bool,
+}
+
+/// The host; ends with the test.
+pub struct Fake {
+    state: Arc<Mutex<State>>,
+    address: String,
+}
+
+struct Request {
+    method: String,
+    path: String,
+    query: String,
+    has_token: bool,
+    body: Value,
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+fn answer(status: u16, body: Value) -> Answer {
+    Answer { status, headers: Vec::new(), body }
+}
+
+fn refusal(status: u16, message: &str) -> Answer {
+    answer(status, json!({ "message": message }))
+}
+
+impl Fake {
+    /// A pull request on GitHub.
+    pub fn github(repository: &str, number: u64, head: &str) -> Self {
+        Self::start(Kind::GitHub, repository, number, head)
+    }
+
+    /// A merge request on GitLab.
+    pub fn gitlab(project: &str, number: u64, head: &str) -> Self {
+        Self::start(Kind::GitLab, project, number, head)
+    }
+
+    fn start(kind: Kind, repository: &str, number: u64, head: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let base = match kind {
+            Kind::GitHub => format!("http://{address}"),
+            Kind::GitLab => format!("http://{address}/api/v4"),
+        };
+        let state = Arc::new(Mutex::new(State {
+            kind,
+            base,
+            repository: repository.to_owned(),
+            number,
+            head: head.to_owned(),
+            comments: Vec::new(),
+            next_id: 1,
+            requests: Vec::new(),
+            replies: Vec::new(),
+            next_page: None,
+            before_create: VecDeque::new(),
+            is_stopped: false,
+        }));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut state = shared.lock().unwrap();
+                if state.is_stopped {
+                    return;
+                }
+                serve(stream, &mut state);
+            }
+        });
+        Self { state, address }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap())
+    }
+
+    /// The API's address.
+    pub fn url(&self) -> String {
+        self.with(|state| state.base.clone())
+    }
+
+    /// Every comment, in order of age.
+    pub fn comments(&self) -> Vec<Kept> {
+        self.with(|state| state.comments.clone())
+    }
+
+    /// Every request so far, as method and path.
+    pub fn requests(&self) -> Vec<String> {
+        self.with(|state| state.requests.clone())
+    }
+
+    /// The change was pushed to.
+    pub fn set_head(&self, sha: &str) {
+        self.with(|state| sha.clone_into(&mut state.head));
+    }
+
+    /// Forgets every comment.
+    pub fn reset(&self) {
+        self.with(|state| {
+            state.comments.clear();
+            state.next_id = 1;
+        });
+    }
+
+    /// Somebody comments.
+    pub fn add(&self, author: &str, body: &str) {
+        self.with(|state| state.keep(author, body));
+    }
+
+    /// Somebody comments in the moment before the next comment is created.
+    pub fn appears_before_create(&self, author: &str, body: &str) {
+        self.with(|state| state.before_create.push_back((author.to_owned(), body.to_owned())));
+    }
+
+    /// Answers the next call of this method so.
+    pub fn then(&self, method: &str, reply: Reply) {
+        self.with(|state| state.replies.push((method.to_owned(), reply)));
+    }
+
+    /// Says of every list that it goes on there.
+    pub fn next_page(&self, url: &str) {
+        self.with(|state| state.next_page = Some(url.to_owned()));
+    }
+
+    /// Answers no more.
+    pub fn stop(&self) {
+        self.with(|state| state.is_stopped = true);
+        // The listener wakes, sees that it is stopped and closes.
+        drop(TcpStream::connect(&self.address));
+        while TcpStream::connect(&self.address).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.with(|state| state.is_stopped = true);
+        drop(TcpStream::connect(&self.address));
+    }
+}
+
+fn serve(mut stream: TcpStream, state: &mut State) {
+    let Some(request) = read(&stream) else { return };
+    state.requests.push(format!("{} {}", request.method, request.path));
+    let planned = state.replies.iter().position(|(method, _)| *method == request.method);
+    let answer = match planned.map(|index| state.replies.remove(index).1) {
+        Some(Reply::Status(status)) => {
+            let mut refused = refusal(status, "as the test asked");
+            refused.headers.push(("Location".to_owned(), "http://127.0.0.1:9/".to_owned()));
+            refused
+        }
+        Some(Reply::Busy { status, seconds }) => {
+            let mut busy = refusal(status, "You have exceeded a secondary rate limit");
+            busy.headers.push(("Retry-After".to_owned(), seconds.to_string()));
+            busy
+        }
+        Some(Reply::DoneButAnswered(status)) => {
+            state.route(&request);
+            refusal(status, "Bad gateway")
+        }
+        None => state.route(&request),
+    };
+    let body = if answer.status == 204 { String::new() } else { answer.body.to_string() };
+    let mut head = format!(
+        "HTTP/1.1 {} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n",
+        answer.status,
+        body.len()
+    );
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    // A client that went away is no concern of the host.
+    drop(stream.write_all(format!("{head}\r\n{body}").as_bytes()));
+}
+
+fn read(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let method = words.next()?.to_owned();
+    let target = words.next()?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
+    let (mut length, mut has_token) = (0, false);
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().ok()?,
+            "authorization" => has_token = value.trim() == "Bearer s3cret",
+            "private-token" => has_token = value.trim() == "s3cret",
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Some(Request { method, path, query, has_token, body })
+}
+
+impl State {
+    fn keep(&mut self, author: &str, body: &str) {
+        let kept = Kept { id: self.next_id, author: author.to_owned(), body: body.to_owned() };
+        self.next_id += 1;
+        self.comments.push(kept);
+    }
+
+    fn route(&mut self, request: &Request) -> Answer {
+        if !request.has_token {
+            return refusal(401, "Bad credentials");
+        }
+        let (repository, number) = (self.repository.clone(), self.number);
+        let prefix = match self.kind {
+            Kind::GitHub => String::new(),
+            Kind::GitLab => "/api/v4".to_owned(),
+        };
+        let Some(path) = request.path.strip_prefix(&prefix) else { return refusal(404, "Not Found") };
+        let (list, one, pull) = match self.kind {
+            Kind::GitHub => (
+                format!("/repos/{repository}/issues/{number}/comments"),
+                format!("/repos/{repository}/issues/comments/"),
+                format!("/repos/{repository}/pulls/{number}"),
+            ),
+            Kind::GitLab => {
+                let of = format!("/projects/{repository}/merge_requests/{number}");
+                (format!("{of}/notes"), format!("{of}/notes/"), of)
+            }
+        };
+        match (request.method.as_str(), path) {
+            ("GET", "/user") if self.kind == Kind::GitHub => {
+                refusal(403, "Resource not accessible by integration")
+            }
+            ("GET", "/user") => answer(200, json!({ "username": "gate-bot" })),
+            ("GET", path) if path == pull => answer(200, self.pull()),
+            ("GET", path) if path == list => self.page(request),
+            ("GET", path) if self.kind == Kind::GitHub => self.find(path, &request.query),
+            ("POST", path) if path == list => self.write(None, request),
+            ("PATCH" | "PUT" | "DELETE", path) if path.starts_with(&one) => {
+                let id: u64 = path[one.len()..].parse().unwrap_or(0);
+                match (self.comments.iter().position(|kept| kept.id == id), request.method.as_str()) {
+                    (None, _) => refusal(404, "Not Found"),
+                    (Some(at), "DELETE") => {
+                        self.comments.remove(at);
+                        answer(204, Value::Null)
+                    }
+                    (Some(at), "PATCH") if self.kind == Kind::GitHub => self.write(Some(at), request),
+                    (Some(at), "PUT") if self.kind == Kind::GitLab => self.write(Some(at), request),
+                    _ => refusal(405, "Method Not Allowed"),
+                }
+            }
+            _ => refusal(404, "Not Found"),
+        }
+    }
+
+    fn pull(&self) -> Value {
+        match self.kind {
+            Kind::GitHub => {
+                json!({ "number": self.number, "state": "open", "head": { "sha": self.head } })
+            }
+            Kind::GitLab => json!({ "iid": self.number, "sha": self.head }),
+        }
+    }
+
+    /// Pull requests of a branch or of a commit.
+    fn find(&self, path: &str, query: &str) -> Answer {
+        let repository = &self.repository;
+        let closed = json!({ "number": 1, "state": "closed", "head": { "sha": self.head } });
+        if path == format!("/repos/{repository}/pulls") {
+            let is_fork = query.split('&').any(|part| part == "head=fork%3Afix");
+            return answer(200, if is_fork { json!([self.pull()]) } else { json!([]) });
+        }
+        if path.starts_with(&format!("/repos/{repository}/commits/")) && path.ends_with("/pulls") {
+            return answer(200, json!([closed, self.pull()]));
+        }
+        refusal(404, "Not Found")
+    }
+
+    fn page(&self, request: &Request) -> Answer {
+        let number = |name: &str| {
+            request.query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+        };
+        let (size, page): (usize, usize) = (number("per_page").unwrap_or(30), number("page").unwrap_or(1));
+        let from = (page - 1) * size;
+        let shown = self.comments.iter().skip(from).take(size).map(|kept| self.shown(kept)).collect();
+        let mut answer = answer(200, Value::Array(shown));
+        let next = match &self.next_page {
+            Some(url) => Some(url.clone()),
+            None if from + size < self.comments.len() => {
+                let path = request.path.strip_prefix("/api/v4").unwrap_or(&request.path);
+                Some(format!("{}{path}?per_page={size}&page={}", self.base, page + 1))
+            }
+            None => None,
+        };
+        if let Some(next) = next {
+            answer.headers.push(("Link".to_owned(), format!("<{next}>; rel=\"next\"")));
+        }
+        answer
+    }
+
+    fn shown(&self, kept: &Kept) -> Value {
+        match self.kind {
+            Kind::GitHub => json!({
+                "id": kept.id, "user": { "login": kept.author }, "body": kept.body,
+                "html_url": format!(
+                    "https://github.example/{}/pull/{}#issuecomment-{}",
+                    self.repository, self.number, kept.id
+                ),
+            }),
+            Kind::GitLab => json!({
+                "id": kept.id, "author": { "username": kept.author }, "body": kept.body, "system": false,
+            }),
+        }
+    }
+
+    fn write(&mut self, at: Option<usize>, request: &Request) -> Answer {
+        let Some(body) = request.body["body"].as_str().filter(|body| !body.is_empty()) else {
+            return refusal(422, "Invalid request. \"body\" wasn't supplied.");
+        };
+        if body.chars().count() > BODY_LIMIT {
+            return refusal(422, "body is too long (maximum is 65536 characters)");
+        }
+        let at = match at {
+            Some(at) => {
+                body.clone_into(&mut self.comments[at].body);
+                return answer(200, self.shown(&self.comments[at]));
+            }
+            None => {
+                if let Some((author, body)) = self.before_create.pop_front() {
+                    self.keep(&author, &body);
+                }
+                let author = match self.kind {
+                    Kind::GitHub => "github-actions[bot]",
+                    Kind::GitLab => "gate-bot",
+                };
+                self.keep(author, body);
+                self.comments.len() - 1
+            }
+        };
+        answer(201, self.shown(&self.comments[at]))
+    }
+}
