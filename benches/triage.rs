@@ -63,7 +63,13 @@ fn inflate(path: &Path) -> u64 {
 
 fn triage(path: &Path) {
     let catalogs = Catalogs::builtin().unwrap();
-    let options = LoadOptions { threads: 1, rank: None, limits: Limits::default(), progress: &|_, _| {} };
+    let options = LoadOptions {
+        threads: 1,
+        rank: None,
+        limits: Limits::default(),
+        server_logs: &[],
+        progress: &|_, _| {},
+    };
     let capture = load(&[path.to_owned()], &catalogs, &options).unwrap();
     assert!(!capture.ranks.is_empty());
 }

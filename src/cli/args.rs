@@ -153,6 +153,9 @@ pub struct TriageArgs {
     /// Capture that names the source lines of graph replays: a run without graphs, or the graph's recording
     #[arg(long, visible_alias = "mapping-input", value_name = "PATH")]
     pub mapping: Vec<PathBuf>,
+    /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
+    #[arg(long, value_name = "FILE")]
+    pub server_log: Vec<PathBuf>,
     /// The rank to speak for, or `all` for each in turn [default: 0, or the lowest there is]
     #[arg(long, value_name = "N|all", value_parser = rank)]
     pub rank: Option<RankArg>,
@@ -217,6 +220,9 @@ pub struct CheckArgs {
     /// them; findings whose code they hold are marked
     #[arg(long, value_name = "FILE|LIST")]
     pub changed_files: Option<String>,
+    /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
+    #[arg(long, value_name = "FILE")]
+    pub server_log: Vec<PathBuf>,
     /// Where report.json, junit.xml and comment.md go
     #[arg(long, value_name = "DIR", default_value = "profgate-report")]
     pub report_dir: PathBuf,
@@ -296,6 +302,9 @@ pub struct RecordArgs {
     /// Trace files, quoted patterns, or the directory of one capture
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
+    #[arg(long, value_name = "FILE")]
+    pub server_log: Vec<PathBuf>,
     /// Where to write; standard output when not given
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

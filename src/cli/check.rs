@@ -41,7 +41,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
             InconclusiveArg::Warn => OnInconclusive::Warn,
         },
         exit_zero: args.exit_zero,
-        load: context.load_options(None, &progress),
+        load: context.load_options(None, &args.server_log, &progress),
     };
     let report = check(&scenarios, &catalogs, &options)?;
     for entry in report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces) {

@@ -136,9 +136,10 @@ impl Context {
     pub fn load_options<'a>(
         &self,
         rank: Option<u32>,
+        server_logs: &'a [PathBuf],
         progress: &'a (dyn Fn(usize, usize) + Sync),
     ) -> LoadOptions<'a> {
-        LoadOptions { threads: self.threads, rank, limits: self.limits, progress }
+        LoadOptions { threads: self.threads, rank, limits: self.limits, server_logs, progress }
     }
 
     /// The catalogs: what is compiled in, and what the user adds.

@@ -72,7 +72,7 @@ fn judge(
         on_missing_baseline: OnMissingBaseline::Fail,
         on_inconclusive: OnInconclusive::Fail,
         exit_zero: false,
-        load: context.load_options(None, &progress),
+        load: context.load_options(None, &[], &progress),
     };
     Ok(check(&[scenario], &context.catalogs()?, &options)?)
 }

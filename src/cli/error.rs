@@ -55,15 +55,19 @@ impl From<CaptureError> for CliError {
         let exit = match &error {
             CaptureError::Source(source) if source.is_io() => 5,
             CaptureError::Source(SourceError::NoTrace { .. }) => 3,
-            CaptureError::Source(_) | CaptureError::Trace { .. } | CaptureError::Merged { .. } => 3,
+            CaptureError::Source(_)
+            | CaptureError::Trace { .. }
+            | CaptureError::Merged { .. }
+            | CaptureError::Diffusers(_) => 3,
             CaptureError::Ambiguous(_) | CaptureError::NoSuchRank { .. } => 2,
         };
-        Self {
-            what: "cannot read the capture".to_owned(),
-            place: error.to_string(),
-            help: error.help().to_owned(),
-            exit,
-        }
+        let what = match &error {
+            CaptureError::Diffusers(_) => {
+                "inconclusive: the server's log says that a diffusers backend was used"
+            }
+            _ => "cannot read the capture",
+        };
+        Self { what: what.to_owned(), place: error.to_string(), help: error.help().to_owned(), exit }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::run;
 pub fn run(args: &RecordArgs, context: &Context) -> Result<u8, CliError> {
     let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
-    let capture = run::load(&args.inputs, &catalogs, &context.load_options(None, &progress))?;
+    let capture =
+        run::load(&args.inputs, &catalogs, &context.load_options(None, &args.server_log, &progress))?;
     for note in &capture.notes {
         context.note(note);
     }

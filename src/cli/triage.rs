@@ -20,7 +20,12 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
         Some(RankArg::One(rank)) => Some(rank),
         Some(RankArg::All) | None => None,
     };
-    let capture = run::load_mapped(inputs, &args.mapping, &catalogs, &context.load_options(rank, &progress))?;
+    let capture = run::load_mapped(
+        inputs,
+        &args.mapping,
+        &catalogs,
+        &context.load_options(rank, &args.server_log, &progress),
+    )?;
     for note in &capture.notes {
         context.note(note);
     }

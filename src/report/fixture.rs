@@ -114,8 +114,12 @@ pub fn triage() -> Triage {
     decode.attribution.replayed_pct = 19.5;
     decode.overlaps.push(OverlapRow {
         kernel: "rmsnorm".to_owned(),
+        role: Role::Norm,
         verdict: "headroom".to_owned(),
         dependency_risk: "low".to_owned(),
+        neighbours: crate::triage::Neighbours { dependent: 1, unclear: 2, free: 90 },
+        exposed_ns: 120_000,
+        hidden_pct: 25.0,
         recommendation: "run it on a second stream beside the all-reduce".to_owned(),
         hidden_by: Vec::new(),
         path: None,

@@ -154,13 +154,42 @@ pub fn attribution(stage: &StageTriage) -> Vec<String> {
     lines
 }
 
-/// What the overlap table rests on.
-pub fn overlap_evidence(mode: Mode) -> &'static str {
-    match mode {
-        Mode::SingleTrace => {
-            "Overlap was read from a single trace, which is conservative; a mapping and formal pair tells more."
+/// What the overlap table rests on, and how to get a firmer answer.
+pub fn overlap_evidence(triage: &Triage) -> String {
+    match triage.overlap_evidence {
+        Mode::SingleTrace => format!(
+            "Overlap was read from a single trace, which is conservative: neighbours are never taken for independent because they come from different places in the source. For a firmer answer record the same load once more with {}, and name that capture by `--mapping`. It serves to tell kernel, CPU op and Python scope; its times are not used.",
+            graph_off(&triage.framework)
+        ),
+        Mode::MappingFormal => {
+            let exact: Vec<String> = triage
+                .stages
+                .iter()
+                .map(|stage| {
+                    format!(
+                        "{} of GPU time in {} exactly, {} inexactly",
+                        percent(stage.attribution.exact_pct),
+                        stage.stage.as_str(),
+                        percent(stage.attribution.inexact_pct)
+                    )
+                })
+                .collect();
+            format!(
+                "Overlap was read from a mapping and formal pair: times, streams and neighbours from the formal capture, places in the source from both ({}). Neighbours from different places count as independent where no usual data flow joins them.",
+                exact.join("; ")
+            )
         }
-        Mode::MappingFormal => "Overlap was read from a mapping and formal pair.",
+    }
+}
+
+/// How a run without graphs is had.
+fn graph_off(framework: &str) -> &'static str {
+    match framework {
+        "vllm" => "`--enforce-eager` (SGLang: `--disable-cuda-graph --disable-piecewise-cuda-graph`)",
+        "sglang" => "`--disable-cuda-graph --disable-piecewise-cuda-graph`",
+        _ => {
+            "graphs off (SGLang: `--disable-cuda-graph --disable-piecewise-cuda-graph`; vLLM: `--enforce-eager`)"
+        }
     }
 }
 
@@ -175,11 +204,7 @@ pub fn health(entry: &HealthEntry) -> String {
 
 /// Why the overlap table is empty.
 pub fn no_overlap(min_share: f64) -> String {
-    // An empty list says that nothing was looked for, and must not read as if nothing was found.
-    format!(
-        "No overlap opportunity at or above {} % of GPU time is listed: this version measures hidden time, in the kernel table, and does not yet rank opportunities.",
-        digits3(min_share)
-    )
+    format!("No kernel that a step holds reaches {} % of GPU time.", digits3(min_share))
 }
 
 /// Why the fuse table is empty.
@@ -255,6 +280,13 @@ pub fn news(triage: &Triage) -> Vec<String> {
         .collect();
     lines.push(format!("Before that, {all}, were searched."));
     lines
+}
+
+/// How likely a kernel's neighbours depend on it, and how many of its instances say so.
+pub fn risk(row: &OverlapRow) -> String {
+    let of = row.neighbours;
+    let all = of.dependent + of.unclear + of.free;
+    format!("{} ({} of {all} dependent, {} unclear)", row.dependency_risk, of.dependent, of.unclear)
 }
 
 /// By whom a kernel is hidden.

@@ -1,12 +1,12 @@
 //! From paths to one triage per rank: source → trace → triage.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::{mapping, ranks, select};
-use crate::source::{self, Candidate, Defect, LeftOut, Limits, PathStage, Position, SourceError};
+use crate::source::{self, Candidate, Defect, Fallback, LeftOut, Limits, PathStage, Position, SourceError};
 use crate::trace::{self, HealthCode, Trace, TraceError};
 use crate::triage::{self, Catalogs, Input, Stage, Triage, TriageError};
 
@@ -18,6 +18,8 @@ pub struct LoadOptions<'a> {
     pub rank: Option<u32>,
     /// Limits on what is read.
     pub limits: Limits,
+    /// Logs of the server, besides those that lie in the capture.
+    pub server_logs: &'a [PathBuf],
     /// Called with the number of files read so far and of all files.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -53,6 +55,9 @@ pub enum CaptureError {
         /// The marks of its ranks.
         ranks: String,
     },
+    /// The server's log says that another program did the work.
+    #[error("{path}:{line}: {text}", path = .0.path.display(), line = .0.line, text = .0.text)]
+    Diffusers(Fallback),
     /// The files do not make one capture.
     #[error("{0}")]
     Ambiguous(TriageError),
@@ -73,6 +78,9 @@ impl CaptureError {
             Self::Source(error) => error.help(),
             Self::Trace { .. } => "name a file that torch.profiler exported, or the directory that holds it",
             Self::Merged { .. } => "name the files of the single ranks, which the profiler wrote beside it",
+            Self::Diffusers(_) => {
+                "the diffusers library ran the model, not the server, so this trace cannot be judged: start the server with its native diffusion backend, see that the log has no such line, and capture again"
+            }
             Self::Ambiguous(_) => {
                 "name one capture: a single file, or a directory with one file a rank and stage"
             }
@@ -111,6 +119,11 @@ pub fn load_mapped(
 ) -> Result<Capture, CaptureError> {
     let mut notes = Vec::new();
     let mut located = source::locate(inputs)?;
+    for log in options.server_logs {
+        let found = source::scan_log(log, options.limits)?;
+        refuse(log, found, &mut notes)?;
+    }
+    read_logs(&located.logs, options, &mut notes)?;
     select::by_first_bytes(&mut located)?;
     let server_args = located.server_args.as_ref().and_then(|path| {
         let args = source::read_server_args(path);
@@ -160,6 +173,31 @@ pub fn load_mapped(
         speaker.ranks = triage::compare(&facts);
     }
     Ok(Capture { ranks: triages, notes })
+}
+
+/// Reads the logs that lie in a capture. One that cannot be read is no reason to refuse it.
+pub(super) fn read_logs(
+    logs: &[PathBuf],
+    options: &LoadOptions<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(), CaptureError> {
+    for log in logs {
+        match source::scan_log(log, options.limits) {
+            Ok(found) => refuse(log, found, notes)?,
+            Err(error) => notes.push(format!("the log was not looked at: {error}")),
+        }
+    }
+    Ok(())
+}
+
+fn refuse(log: &Path, found: Option<Fallback>, notes: &mut Vec<String>) -> Result<(), CaptureError> {
+    match found {
+        Some(fallback) => Err(CaptureError::Diffusers(fallback)),
+        None => {
+            notes.push(format!("{} names no diffusers backend", log.display()));
+            Ok(())
+        }
+    }
 }
 
 fn as_input(file: &ReadFile) -> Input<'_> {

@@ -218,6 +218,7 @@ fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {
     let code = match error {
         CaptureError::Source(source) if source.is_io() => Code::CaptureFailed,
         CaptureError::Source(SourceError::NoTrace { .. }) => Code::CaptureEmpty,
+        CaptureError::Diffusers(_) => Code::NotComparable,
         CaptureError::Source(_)
         | CaptureError::Trace { .. }
         | CaptureError::Merged { .. }

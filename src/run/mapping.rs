@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::capture::{CaptureError, LoadOptions, ReadFile, no_trace, read_all};
+use super::capture::{CaptureError, LoadOptions, ReadFile, no_trace, read_all, read_logs};
 use super::{ranks, select};
 use crate::source;
 
@@ -18,6 +18,7 @@ pub(super) fn read(
         return Ok(Vec::new());
     }
     let mut located = source::locate(paths)?;
+    read_logs(&located.logs, options, notes)?;
     select::by_first_bytes(&mut located)?;
     let mut files = read_all(&located.candidates, options, &mut located.left_out)?;
     notes.extend(select::notes(&located.left_out));

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::SourceError;
 use super::name::{PathStage, Position, file_name, stage_of, stage_of_directories};
+use super::server_log::is_log;
 
 /// A file that may be a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +42,16 @@ pub struct Located {
     pub left_out: Vec<LeftOut>,
     /// The server's arguments nearest to the traces, if they were saved.
     pub server_args: Option<PathBuf>,
+    /// Logs that lie in the capture, in order.
+    pub logs: Vec<PathBuf>,
 }
 
 /// Deeper directories belong to somebody else.
 const MAX_DEPTH: usize = 6;
 
 const SERVER_ARGS: &str = "server_args.json";
+/// A log beside a trace that is named alone; of any other name it may be another run's.
+const SERVER_LOG: &str = "server.log";
 
 /// Finds what may be a trace among all inputs of one capture.
 pub fn locate(inputs: &[PathBuf]) -> Result<Located, SourceError> {
@@ -120,12 +125,22 @@ impl Search {
             self.add_server_args(path);
             return;
         }
+        if !is_named && is_log(path) {
+            if self.is_new(path, "") && !self.located.logs.contains(&path.to_owned()) {
+                self.located.logs.push(path.to_owned());
+            }
+            return;
+        }
         if !self.is_new(path, "") {
             return;
         }
         let beside = parent.join(SERVER_ARGS);
         if beside.is_file() {
             self.add_server_args(&beside);
+        }
+        let log = parent.join(SERVER_LOG);
+        if log.is_file() && log != path && !self.located.logs.contains(&log) {
+            self.located.logs.push(log);
         }
         self.candidate(path, parent, stage_of(&file_name(parent)), is_named);
     }
@@ -152,6 +167,10 @@ impl Search {
                 self.directory(root, &path, depth + 1)?;
             } else if name == SERVER_ARGS {
                 self.add_server_args(&path);
+            } else if is_log(&path) && metadata.as_ref().is_ok_and(fs::Metadata::is_file) {
+                if self.is_new(&path, "") && !self.located.logs.contains(&path) {
+                    self.located.logs.push(path);
+                }
             } else {
                 match metadata {
                     Ok(metadata) if metadata.is_file() => {

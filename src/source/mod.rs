@@ -8,6 +8,7 @@ mod name;
 mod open;
 mod peek;
 mod server_args;
+mod server_log;
 mod text;
 
 pub use error::SourceError;
@@ -16,4 +17,5 @@ pub use name::{PathStage, Position};
 pub use open::{Defect, Limits, Opened, open, sha256};
 pub use peek::{Peek, peek};
 pub use server_args::read_server_args;
+pub use server_log::{Fallback, scan as scan_log};
 pub use text::read_text;

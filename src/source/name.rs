@@ -139,6 +139,7 @@ mod tests {
         }
     }
 
+    /// W-39: `prefill` in the name of a distant folder beats no `decode/` beside the file.
     #[test]
     fn stages_are_whole_words_and_the_nearest_wins() {
         assert_eq!(stage_of("1-TP-0-EXTEND.trace.json.gz"), Some(PathStage::Prefill));

@@ -440,6 +440,7 @@ mod tests {
         assert_eq!(kernel.correlation, Some(CorrelationId(3)));
     }
 
+    /// W-35: old shapes are read in every mode.
     #[test]
     fn a_bare_list_and_old_spellings_are_read() {
         let text = r#"[{"ph":"X","cat":"Kernel","name":"k","pid":0,"tid":"stream 7","ts":1,"dur":2,"args":{"stream":7,"external id":4}}]"#;
@@ -501,6 +502,7 @@ mod tests {
         assert_eq!(trace.launches[0].kernel.map(|name| trace.names.get(name)), Some("k"));
     }
 
+    /// W-30: a row that only waits is no GPU time in any table.
     #[test]
     fn sync_rows_and_gpu_annotations_are_no_activity() {
         let text = r#"[{"ph":"X","cat":"cuda_sync","name":"Stream Sync","ts":1,"dur":2,"tid":1000007},

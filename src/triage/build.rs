@@ -5,17 +5,19 @@ use serde_json::{Map, Value};
 use super::activity::Timeline;
 use super::attribution::{self, Explained, Frames, Mapping};
 use super::catalogs::Catalogs;
+use super::classify::Role;
 use super::framework;
-use super::kernel_table;
+use super::kernel_table::{self, percent};
 use super::layers;
 use super::model::{
     Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, Searched, Similarity, StageTriage, Tool, TraceEntry,
     Triage, Unlisted,
 };
+use super::overlap::{self, Advice, Ground};
 use super::paths::{self, Entry, Facts, Origin, PathCatalog, PathKind};
 use super::ranks::RankFacts;
 use super::stage::Stage;
-use crate::trace::{Health, Trace};
+use crate::trace::{Health, Ns, Trace};
 
 /// One trace file of the rank, read.
 pub struct Input<'a> {
@@ -78,6 +80,7 @@ pub fn triage_of_rank(
     let (mut similarity, mut unlisted) = (Vec::new(), Vec::new());
     let Catalogs { classifier, paths: catalog } = catalogs;
     let frames = Frames::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
+    let advice = Advice::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
     let mode = if mapping.is_empty() { Mode::SingleTrace } else { Mode::MappingFormal };
     let maps = Mapping::of(mapping, classifier, frames, &mut health);
     let mut found = None;
@@ -114,12 +117,22 @@ pub fn triage_of_rank(
                 tp_files,
                 ..Facts::default()
             };
-            one.attribution = attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
+            let (known, calls) =
+                attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
+            one.attribution = known;
             let found = paths::find(trace, &timeline, stage, &one.kernels, catalog, classifier, facts);
             one.paths = found.rows;
             similarity.extend(found.similar);
             unlisted.extend(found.unlisted);
             attribution::locate(&mut one.paths, &one.kernels);
+            let ground = Ground {
+                kernels: &one.kernels,
+                paths: &one.paths,
+                calls: &calls,
+                mode,
+                framework: facts.framework,
+            };
+            one.overlaps = overlap::find(&timeline, stage, ground, advice, classifier);
             stages.push((one, input.path));
         }
         traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));
@@ -213,6 +226,11 @@ fn model_of(args: &Map<String, Value>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// From this part of a step's busy time on, exposed communication is part of the conclusion.
+const WORTH_SAYING_PCT: f64 = 1.0;
+/// From this part of the steps on, so is an idle GPU: it then decides more than most kernels.
+const IDLE_PCT: f64 = 10.0;
+
 fn conclusion(stages: &[StageTriage]) -> String {
     let parts: Vec<String> = stages
         .iter()
@@ -220,14 +238,34 @@ fn conclusion(stages: &[StageTriage]) -> String {
             let top = stage.kernels.first()?;
             let of_role: f64 =
                 stage.kernels.iter().filter(|row| row.role == top.role).map(|row| row.share_pct).sum();
-            Some(format!(
+            let mut said = format!(
                 "{}: {} takes {:.1} % of GPU time ({} in all {:.1} %)",
                 stage.stage.as_str(),
                 top.kernel,
                 top.share_pct,
                 top.role.as_str(),
                 of_role
-            ))
+            );
+            let totals = &stage.steps;
+            let busy = Ns(totals.busy_per_step_ns);
+            let exposed: Ns = stage
+                .overlaps
+                .iter()
+                .filter(|row| row.role == Role::Communication)
+                .map(|row| Ns(row.exposed_ns))
+                .sum();
+            let exposed = percent(exposed, busy);
+            if exposed >= WORTH_SAYING_PCT {
+                said.push_str(&format!(
+                    ", communication runs alone for {exposed:.1} % of the busy time of a step"
+                ));
+            }
+            let in_steps = Ns(busy.0.saturating_mul(totals.count as i64));
+            let idle = percent(Ns(totals.idle_ns), Ns(totals.idle_ns) + in_steps);
+            if idle >= IDLE_PCT {
+                said.push_str(&format!(", and the GPU idles for {idle:.1} % of the steps"));
+            }
+            Some(said)
         })
         .collect();
     if parts.is_empty() {

@@ -61,3 +61,29 @@ pub fn detect(trace: &Trace) -> Framework {
         evidence: "no annotation, Python file or operator that only one engine has".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framework(event: &str) -> &'static str {
+        let trace = crate::trace::read(format!(r#"{{"traceEvents":[{event}]}}"#).as_bytes()).unwrap();
+        detect(&trace).id
+    }
+
+    /// W-40: a word in a path, an argument or a kernel's name is no engine.
+    #[test]
+    fn only_what_one_engine_writes_tells_the_engine() {
+        let frame = |path: &str| {
+            format!(
+                r#"{{"ph":"X","cat":"python_function","name":"{path}(1): f","pid":1,"tid":1,"ts":1,"dur":1}}"#
+            )
+        };
+        assert_eq!(framework(&frame("/data/sglang_vs_vllm/sglang/srt/models/qwen3.py")), "sglang");
+        assert_eq!(framework(&frame("/srv/vllm/.venv/site-packages/sglang/srt/layers/linear.py")), "sglang");
+        assert_eq!(framework(&frame("/home/ts/vllm/v1/worker/gpu_worker.py")), "vllm");
+        assert_eq!(framework(&frame("/data/ts/my/model.py")), "unknown");
+        let kernel = r#"{"ph":"X","cat":"kernel","name":"void tensorrt_llm::kernels::f<int>(int)","pid":0,"tid":7,"ts":1,"dur":1,"args":{"device":0,"stream":7}}"#;
+        assert_eq!(framework(kernel), "unknown", "engines borrow one another's kernels");
+    }
+}

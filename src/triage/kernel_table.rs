@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::activity::{Placed, Timeline};
+use super::busy::{Busy, union_length};
 use super::classify::Role;
-use super::interval::Busy;
 use super::model::{DeviceTime, HiddenBy, KernelRow, NameRow, StepTotals};
 use super::stage::Stage;
 use crate::trace::{DeviceId, NameId, Ns, Span, Trace};
@@ -65,7 +65,7 @@ fn busy<'a>(activities: impl Iterator<Item = &'a Placed>) -> Ns {
     for one in activities {
         spans.entry(one.stream().device).or_default().push(one.activity.span);
     }
-    spans.into_values().map(super::interval::union_length).sum()
+    spans.into_values().map(union_length).sum()
 }
 
 /// Inside the windows of a stage's steps, time in which a device ran nothing at all.
@@ -87,7 +87,8 @@ fn idle(timeline: &Timeline, stage: Stage) -> Ns {
         .sum()
 }
 
-fn busy_of_devices(timeline: &Timeline) -> BTreeMap<DeviceId, Busy> {
+/// When each device works at all.
+pub fn busy_of_devices(timeline: &Timeline) -> BTreeMap<DeviceId, Busy> {
     let mut spans: BTreeMap<DeviceId, Vec<Span>> = BTreeMap::new();
     for one in &timeline.placed {
         spans.entry(one.stream().device).or_default().push(one.activity.span);

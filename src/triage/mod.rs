@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod attribution;
 mod build;
+mod busy;
 mod catalogs;
 pub mod classify;
 mod framework;
@@ -12,6 +13,7 @@ pub mod interval;
 mod kernel_table;
 mod layers;
 mod model;
+pub mod overlap;
 pub mod paths;
 mod period;
 mod ranks;
@@ -25,10 +27,10 @@ pub use classify::{Class, Classifier, Role};
 pub use kernel_table::median;
 pub use model::{
     Attribution, BodyStream, Collective, CollectiveRank, DeviceTime, Flags, HealthEntry, HiddenBy, KernelRow,
-    Kin, LayerBody, Layers, Mode, NameRow, OverlapRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA,
-    Searched, Similarity, Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage,
-    Unlisted,
+    Kin, LayerBody, Layers, Mode, NameRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Searched,
+    Similarity, Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage, Unlisted,
 };
+pub use overlap::{Neighbours, OverlapRow};
 pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};
 pub use steps::FoundBy;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::classify::Role;
+use super::overlap::OverlapRow;
 use super::stage::{Stage, StageEvidence};
 use super::steps::FoundBy;
 
@@ -212,25 +213,6 @@ pub struct HiddenBy {
     pub role: Role,
     /// How long.
     pub ns: i64,
-}
-
-/// What could still be overlapped, and what is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OverlapRow {
-    /// Kernel id.
-    pub kernel: String,
-    /// `headroom`, `hidden` or `serial`.
-    pub verdict: String,
-    /// `low`, `high` or `unclear`.
-    pub dependency_risk: String,
-    /// What to do.
-    pub recommendation: String,
-    /// By whom it is hidden.
-    pub hidden_by: Vec<HiddenBy>,
-    /// Catalog path that covers it.
-    pub path: Option<String>,
-    /// Upper bound on what overlapping could win, per step.
-    pub headroom_ns: i64,
 }
 
 /// What a catalog path does in this capture.

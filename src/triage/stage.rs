@@ -108,6 +108,7 @@ fn leading_number(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// W-38: words such as `generation_8` and the `Decoder` of a class decide nothing.
     #[test]
     fn counts_decide_the_stage() {
         for (text, want) in [

@@ -102,6 +102,7 @@ fn content_decides_what_is_a_trace_and_the_rest_is_named_with_its_reason() {
     }
 }
 
+/// W-42: a name makes no trace.
 #[test]
 fn an_empty_trace_file_in_a_folder_is_still_being_written() {
     let scratch = Scratch::new("still-written");
@@ -287,6 +288,7 @@ fn the_gaps_that_a_cut_left_in_real_traces_are_told() {
     );
 }
 
+/// W-29, W-41: all tables speak of the same rank, and DP, PP and EP count.
 #[test]
 fn replicas_are_ranks_of_their_own() {
     let scratch = Scratch::new("replicas");
@@ -325,6 +327,7 @@ fn a_name_that_contradicts_its_header_is_noted_and_counted() {
     assert!(check.stdout.contains("read as rank 3"), "notes are kept in the report");
 }
 
+/// W-61: no stage is counted twice under one heading.
 #[test]
 fn two_files_of_one_rank_and_stage_are_a_mistake_in_every_command() {
     let scratch = Scratch::new("same-stage");

@@ -131,8 +131,8 @@ fn the_files_in_the_repository_are_valid() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             let schema = match name.as_str() {
-                // Words that say which Python frames carry no place: no catalog of kernels or paths.
-                "frames.yaml" => continue,
+                // What to say of a role, and which Python frames carry no place: no catalog of kernels or paths.
+                "advice.yaml" | "frames.yaml" => continue,
                 paths if ["fusions", "overlaps", "toggles"].iter().any(|start| paths.starts_with(start)) => {
                     "path-catalog"
                 }
@@ -176,6 +176,7 @@ fn the_page_names_exactly_the_keys_that_are_there() {
         ("stages[].kernels[].sites[]", "Site"),
         ("stages[].attribution", "Attribution"),
         ("stages[].layers", "Layers"),
+        ("stages[].overlaps[]", "OverlapRow"),
         ("stages[].paths[]", "PathRow"),
         ("similarity[]", "Similarity"),
         ("unlisted[]", "Unlisted"),

@@ -89,7 +89,13 @@ struct Known {
 }
 
 fn read(path: PathBuf, catalogs: &Catalogs) -> Known {
-    let options = LoadOptions { threads: 2, rank: None, limits: Limits::default(), progress: &|_, _| {} };
+    let options = LoadOptions {
+        threads: 2,
+        rank: None,
+        limits: Limits::default(),
+        server_logs: &[],
+        progress: &|_, _| {},
+    };
     let capture = load(&[path], catalogs, &options).unwrap();
     let text = record(&capture, None).unwrap();
     let baseline = parse(&text, Path::new("b.yaml")).unwrap();

@@ -122,6 +122,9 @@ pub struct MatchArgs {
     /// The raw name, as a trace has it
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = CatalogFormat::Text)]
+    pub format: CatalogFormat,
 }
 
 /// `profgate catalog test`.

@@ -22,7 +22,7 @@ pub fn run(args: &CatalogArgs, context: &Context) -> Result<u8, CliError> {
     let text = match &args.command {
         CatalogCommand::List(list) => list::render(&context.catalogs()?, list),
         CatalogCommand::Show(show) => show::render(&context.catalogs()?, show)?,
-        CatalogCommand::Match(name) => explain::render(&context.catalogs()?, &name.name),
+        CatalogCommand::Match(args) => explain::render(&context.catalogs()?, args),
         CatalogCommand::Stale(stale) => stale::render(&context.catalogs()?.paths, stale),
         CatalogCommand::Lint => return verify::lint(&context.catalogs()?, context),
         CatalogCommand::Test(test) => {

@@ -19,7 +19,7 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
     section(&mut out, triage, words::OVERLAP_TABLE, |stage| overlaps(stage, min_share));
     section(&mut out, triage, words::FUSE_TABLE, |stage| paths(stage, min_share));
     let _ = writeln!(out, "\n**Conclusion:** {}", MdCell::new(&triage.conclusion));
-    let _ = writeln!(out, "\n{}", words::overlap_evidence(triage.overlap_evidence));
+    let _ = writeln!(out, "\n{}", words::overlap_evidence(triage));
     for line in words::news(triage) {
         let _ = writeln!(out, "\n{}", MdCell::new(&line));
     }
@@ -75,20 +75,23 @@ fn overlaps(stage: &StageTriage, min_share: f64) -> String {
     if rows.is_empty() {
         return format!("{}\n", words::no_overlap(min_share));
     }
-    let unit = TimeUnit::of_column(rows.iter().map(|row| row.headroom_ns));
+    let unit = TimeUnit::of_column(rows.iter().map(|row| row.exposed_ns));
+    let symbol = unit.symbol();
     let mut out = format!(
-        "| Kernel | Verdict | Dependency risk | Headroom {}/step | Hidden by | Recommendation | Path |\n\
-         |:--|:--|:--|--:|:--|:--|:--|\n",
-        unit.symbol()
+        "| Kernel | Role | Verdict | Dependency risk | At most {symbol}/step | Alone {symbol}/step | Hidden | Hidden by | Recommendation | Path |\n\
+         |:--|:--|:--|:--|--:|--:|--:|:--|:--|:--|\n",
     );
     for row in rows {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             MdCode::new(&row.kernel),
+            row.role.as_str(),
             MdCell::new(&row.verdict),
-            MdCell::new(&row.dependency_risk),
+            MdCell::new(&words::risk(row)),
             unit.number(row.headroom_ns),
+            unit.number(row.exposed_ns),
+            percent(row.hidden_pct),
             MdCell::new(&words::hidden_by(row)),
             MdCell::new(&row.recommendation),
             row.path.as_deref().map_or_else(String::new, |path| MdCode::new(path).to_string()),

@@ -19,7 +19,7 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
     section(&mut page, triage, words::FUSE_TABLE, |page, stage| paths(page, stage, min_share));
     page.blank();
     page.item(Tone::Strong, "Conclusion: ", 4, &triage.conclusion);
-    page.paragraph(words::overlap_evidence(triage.overlap_evidence));
+    page.paragraph(&words::overlap_evidence(triage));
     for line in words::news(triage) {
         page.paragraph(&line);
     }
@@ -126,27 +126,30 @@ fn overlaps(page: &mut Page, stage: &StageTriage, min_share: f64) {
         page.paragraph(&words::no_overlap(min_share));
         return;
     }
-    let unit = TimeUnit::of_column(rows.iter().map(|row| row.headroom_ns));
+    let unit = TimeUnit::of_column(rows.iter().map(|row| row.exposed_ns));
     let mut table = Table::default()
         .words("kernel", 0)
+        .words("role", 5)
         .words("verdict", 0)
         .words("risk", 1)
-        .numbers(&format!("headroom {}/step", unit.symbol()), 0)
-        .words("hidden by", 2);
+        .numbers(&format!("at most {}/step", unit.symbol()), 0)
+        .numbers(&format!("alone {}/step", unit.symbol()), 3)
+        .numbers("hidden", 2)
+        .words("hidden by", 4);
     for row in rows {
         let mut notes = Vec::new();
         if !row.recommendation.is_empty() {
             notes.push(row.recommendation.clone());
         }
-        if let Some(path) = &row.path {
-            notes.push(format!("covered by `{path}`"));
-        }
         table.push(
             vec![
                 row.kernel.clone(),
+                row.role.as_str().to_owned(),
                 row.verdict.clone(),
                 row.dependency_risk.clone(),
                 unit.number(row.headroom_ns),
+                unit.number(row.exposed_ns),
+                percent(row.hidden_pct),
                 words::hidden_by(row),
             ],
             notes,
@@ -264,7 +267,7 @@ mod tests {
         empty.stages[0].paths.clear();
         let text = triage(&empty, 60.0, 200, false);
         assert!(text.contains("No kernel reaches 60 % of GPU time; all 6 lie below."), "{text}");
-        assert!(text.contains("No overlap opportunity at or above 60 % of GPU time is listed"), "{text}");
+        assert!(text.contains("No kernel that a step holds reaches 60 % of GPU time."), "{text}");
         assert!(
             text.contains("No fused or overlapped path that profgate knows concerns this capture."),
             "{text}"

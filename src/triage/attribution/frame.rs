@@ -215,6 +215,7 @@ mod tests {
         assert_eq!((place.line, place.function.as_deref()), (Some(7), Some("forward")));
     }
 
+    /// W-27: the package is what lies below `site-packages`, whatever stands before.
     #[test]
     fn a_virtual_environment_inside_an_engine_is_not_the_engine() {
         let venv = "/srv/vllm/.venv/lib/python3.12/";

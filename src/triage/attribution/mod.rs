@@ -164,7 +164,10 @@ struct Sums {
     ops: BTreeMap<Rc<str>, u64>,
 }
 
-/// Fills `sites` and `cpu_ops` of a stage's rows, and says how much of its time has a place.
+/// For each activity of a stage the place that launched it, where one is known.
+pub type CallSites = BTreeMap<usize, Rc<Place>>;
+
+/// Fills `sites` and `cpu_ops` of a stage's rows, and says how much of its time has a place and which.
 pub fn fill(
     rows: &mut [KernelRow],
     trace: &Trace,
@@ -172,7 +175,7 @@ pub fn fill(
     stage: Stage,
     explained: &Explained,
     mapping: &Mapping<'_>,
-) -> Attribution {
+) -> (Attribution, CallSites) {
     let mut notes = mapping.notes.clone();
     notes.extend(explained.notes.iter().cloned());
     let by_position = if mapping.runs.is_empty() {
@@ -195,6 +198,7 @@ pub fn fill(
     };
     let (mut exact, mut inexact, mut replayed, mut whole) = (Ns::ZERO, Ns::ZERO, Ns::ZERO, Ns::ZERO);
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    let mut calls = CallSites::new();
     for one in timeline.placed.iter().filter(|one| one.stage == stage) {
         let Some(class) = timeline.classes.get(one.activity.name) else { continue };
         let row = sums.entry(&class.id).or_default();
@@ -213,6 +217,7 @@ pub fn fill(
         };
         match answers().find_map(|(origin, is_exact)| Some((origin.place.as_ref()?, is_exact))) {
             Some((place, is_exact)) => {
+                calls.insert(one.index, Rc::clone(place));
                 let (time, all_exact) = row.places.entry(Rc::clone(place)).or_insert((Ns::ZERO, true));
                 *time += length;
                 *all_exact &= is_exact;
@@ -231,12 +236,13 @@ pub fn fill(
             row.cpu_ops = by_count(&sums.ops);
         }
     }
-    Attribution {
+    let known = Attribution {
         exact_pct: percent(exact, whole),
         inexact_pct: percent(inexact, whole),
         replayed_pct: percent(replayed, whole),
         notes,
-    }
+    };
+    (known, calls)
 }
 
 /// Fills `locations` of the paths: the largest place of each kernel that a path's state rests on.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::catalog::{self, CatalogFile, Family};
-use super::matcher::Check;
+use super::matcher::{Check, Reason};
 use super::role::Role;
 use super::subject::Subject;
 use super::template::{generic_id, kernel_id};
@@ -57,8 +57,8 @@ pub struct Explanation {
     pub args: Vec<Vec<String>>,
     /// Element types found.
     pub dtypes: Vec<String>,
-    /// Keys of the deciding entry, all of which hold.
-    pub because: Vec<Check>,
+    /// Keys of the deciding entry, all of which hold, and what fits them.
+    pub because: Vec<Reason>,
     /// Entries of which a part holds.
     pub near: Vec<NearMiss>,
 }
@@ -122,7 +122,7 @@ impl Classifier {
             .families
             .iter()
             .find(|family| class.family.as_ref() == Some(&family.id))
-            .map(|family| family.matcher.checks(&subject).collect())
+            .map(|family| family.matcher.reasons(&subject))
             .unwrap_or_default();
         let near = self
             .families

@@ -66,6 +66,21 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// The condition in words.
+    fn words(&self) -> String {
+        match self {
+            Self::Arg { of, at, is } => {
+                let of = of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
+                format!("argument {at}{of} is {}", is.join(" or "))
+            }
+            Self::Cast { cast, is } => format!("{cast} is {}", is.join(" or ")),
+            Self::Word(words) => format!("the words `{}`", words.join(" ")),
+            Self::ArgWord(words) => format!("the words `{}` in an argument", words.join(" ")),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Key {
     Via,
@@ -102,7 +117,49 @@ pub struct Check {
     pub holds: bool,
 }
 
+/// A key of a deciding entry, and what of the name fits it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The key as the catalog spells it.
+    pub key: &'static str,
+    /// The values that fit: words in a row, a pattern, a carrier, a condition; for `not`, what is absent.
+    pub values: Vec<String>,
+}
+
 impl Matcher {
+    /// For each key that is given, which of its values fit.
+    pub fn reasons(&self, subject: &Subject) -> Vec<Reason> {
+        let sequences = |list: &[Vec<String>], words: &dyn Fn(&Vec<String>) -> bool| -> Vec<String> {
+            list.iter().filter(|seq| words(seq)).map(|seq| seq.join(" ")).collect()
+        };
+        let in_function = |seq: &Vec<String>| contains(&subject.words, seq);
+        let in_path = |seq: &Vec<String>| subject.path_words.iter().any(|words| contains(words, seq));
+        let in_args = |seq: &Vec<String>| subject.arg_words.iter().any(|words| contains(words, seq));
+        let given = Key::ALL.iter().filter(|key| self.gives(**key));
+        given
+            .map(|key| {
+                let values = match key {
+                    Key::Via => self.via.iter().filter(|one| subject.via.contains(one)).cloned().collect(),
+                    Key::Exactly => vec![subject.words.join(" ")],
+                    Key::Function => sequences(&self.function, &in_function),
+                    Key::All => sequences(&self.all, &in_function),
+                    Key::Path => sequences(&self.path, &in_path),
+                    Key::Pattern => {
+                        let fit = self.patterns.iter().filter(|pattern| pattern.is_match(&subject.ident));
+                        fit.map(ToString::to_string).collect()
+                    }
+                    Key::Args => sequences(&self.args, &in_args),
+                    Key::When => self.when.iter().map(Condition::words).collect(),
+                    Key::Not => {
+                        let lists = [&self.not_function, &self.not_path, &self.not_args];
+                        lists.into_iter().flatten().map(|seq| seq.join(" ")).collect()
+                    }
+                };
+                Reason { key: self.check(*key, subject).key, values }
+            })
+            .collect()
+    }
+
     /// Whether no positive key is given: such an entry would claim every name.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()

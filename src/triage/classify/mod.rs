@@ -19,5 +19,6 @@ mod vocabulary;
 
 pub use catalog::{CatalogFile, Example, Examples, Family, schema};
 pub use classifier::{Class, Classifier, Explanation, NearMiss};
-pub use matcher::Check;
+pub use matcher::{Check, Reason};
 pub use role::Role;
+pub use tokens::contains as contains_words;

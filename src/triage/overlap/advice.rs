@@ -1,0 +1,155 @@
+//! What to say about a kernel by its role, and which neighbours it depends on: data of `catalogs/advice.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::common::yaml::{self, Spanned, YamlError};
+use crate::triage::classify::{Classifier, Role, contains_words};
+
+const BUILTIN: (&str, &str) = ("catalogs/advice.yaml", include_str!("../../../catalogs/advice.yaml"));
+
+/// What is known of one role.
+#[derive(Debug)]
+struct OfRole {
+    reads: Vec<Role>,
+    carries: bool,
+    divisible: bool,
+    headroom: String,
+    serial: String,
+}
+
+/// A known way to overlap kernels of a kind.
+#[derive(Debug)]
+pub struct Known {
+    /// Catalog id.
+    pub path: String,
+    /// Frameworks that have it.
+    pub frameworks: Vec<String>,
+    role: Role,
+    words: Vec<Vec<String>>,
+}
+
+/// The advice for every role.
+#[derive(Debug)]
+pub struct Advice {
+    roles: BTreeMap<Role, OfRole>,
+    known: Vec<Known>,
+    /// For what other streams hide already.
+    pub hidden: String,
+    /// Put before the advice where the dependency is not settled.
+    pub unclear: String,
+}
+
+impl Advice {
+    /// The catalog that is compiled in.
+    pub fn builtin() -> Result<&'static Self, &'static YamlError> {
+        static BUILT: LazyLock<Result<Advice, YamlError>> = LazyLock::new(|| {
+            let (path, text) = BUILTIN;
+            Advice::from_yaml(text, Path::new(path), &Classifier::builtin()?)
+        });
+        BUILT.as_ref()
+    }
+
+    /// Exactly this text; `path` labels errors, and the classifier knows how words are told apart.
+    pub fn from_yaml(text: &str, path: &Path, classifier: &Classifier) -> Result<Self, YamlError> {
+        let file: FileYaml = yaml::from_str(text, path)?;
+        if file.schema.value != 1 {
+            return Err(YamlError::at(path, &file.schema, "unknown catalog schema")
+                .with_help("this version of profgate reads `schema: 1`"));
+        }
+        let mut roles = BTreeMap::new();
+        for one in file.roles {
+            let of = OfRole {
+                reads: one.reads,
+                carries: one.carries,
+                divisible: one.divisible,
+                headroom: one.headroom,
+                serial: one.serial,
+            };
+            if roles.insert(one.role.value, of).is_some() {
+                let message = format!("role `{}` stands twice", one.role.value);
+                return Err(YamlError::at(path, &one.role, message).with_help("keep one of the two"));
+            }
+        }
+        if let Some(role) = Role::ALL.iter().find(|role| !roles.contains_key(role)) {
+            let message = format!("role `{role}` has no advice");
+            return Err(YamlError::at(path, &file.schema, message).with_help("add it under `roles`"));
+        }
+        let known = file.paths.into_iter().map(|one| Known {
+            path: one.path,
+            frameworks: one.frameworks,
+            role: one.role,
+            words: one.words.iter().map(|text| classifier.words(text)).collect(),
+        });
+        Ok(Self { roles, known: known.collect(), hidden: file.hidden, unclear: file.unclear })
+    }
+
+    /// Whether a kernel of role `after` usually works on the result of one of role `before` that stands
+    /// directly before it.
+    pub fn is_read_by(&self, before: Role, after: Role) -> bool {
+        self.roles.get(&after).is_some_and(|of| of.reads.contains(&before))
+    }
+
+    /// Whether kernels of this role do the arithmetic that others can be hidden under.
+    pub fn carries(&self, role: Role) -> bool {
+        self.roles.get(&role).is_some_and(|of| of.carries)
+    }
+
+    /// Whether kernels of this role can be cut up, so that other work runs beside them although it depends.
+    pub fn is_divisible(&self, role: Role) -> bool {
+        self.roles.get(&role).is_some_and(|of| of.divisible)
+    }
+
+    /// What to do about an exposed kernel on which its neighbours do not depend.
+    pub fn headroom(&self, role: Role) -> &str {
+        self.roles.get(&role).map_or("", |of| &of.headroom)
+    }
+
+    /// What to do about one on which they do.
+    pub fn serial(&self, role: Role) -> &str {
+        self.roles.get(&role).map_or("", |of| &of.serial)
+    }
+
+    /// The known way to overlap a kernel: one of this framework, else the first.
+    pub fn known(&self, kernel: &[String], role: Role, framework: &str) -> Option<&Known> {
+        let fits =
+            |one: &&Known| one.role == role && one.words.iter().any(|words| contains_words(kernel, words));
+        let is_own = |one: &&Known| one.frameworks.iter().any(|of| of == framework);
+        self.known.iter().filter(fits).find(is_own).or_else(|| self.known.iter().find(fits))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileYaml {
+    schema: Spanned<u32>,
+    hidden: String,
+    unclear: String,
+    roles: Vec<RoleYaml>,
+    paths: Vec<PathYaml>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RoleYaml {
+    role: Spanned<Role>,
+    reads: Vec<Role>,
+    #[serde(default)]
+    carries: bool,
+    #[serde(default)]
+    divisible: bool,
+    headroom: String,
+    serial: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PathYaml {
+    path: String,
+    frameworks: Vec<String>,
+    role: Role,
+    words: Vec<String>,
+}

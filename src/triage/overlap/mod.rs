@@ -1,0 +1,191 @@
+//! The overlap table: for every kernel of a stage, whether others hide it, whether they could, and what to do.
+//!
+//! Input: a trace's activities, placed and measured, the kernel rows and the fuse table of a stage. Output: one
+//! row for each kernel row that a step holds or that is hidden, what could be won first. Rows are made for all kernels and cut by share only where
+//! they are shown, so that many small rows push no large one out. The advice is data (`catalogs/advice.yaml`).
+//! What it gives up: the critical path is not known, so every number is a bound and no promise.
+
+mod advice;
+mod exposed;
+mod neighbours;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use advice::Advice;
+use exposed::Exposed;
+pub use row::{Neighbours, OverlapRow};
+
+use super::activity::Timeline;
+use super::attribution::CallSites;
+use super::classify::Classifier;
+use super::kernel_table::percent;
+use super::model::{KernelRow, Mode, PathRow, PathState};
+use super::stage::Stage;
+use crate::trace::Ns;
+
+/// A kernel is hidden when other streams run beside at least this part of its time, in percent.
+const HIDDEN_PCT: f64 = 65.0;
+/// The risk is high from this part of the instances on, in percent.
+const HIGH_PCT: u64 = 50;
+/// It is low while at most this part is anything but free, in percent.
+const LOW_PCT: u64 = 10;
+
+/// What the table rests on, besides the activities.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// Kernel rows of the stage.
+    pub kernels: &'a [KernelRow],
+    /// Its fuse table.
+    pub paths: &'a [PathRow],
+    /// The place that launched each activity.
+    pub calls: &'a CallSites,
+    /// One trace, or a mapping/formal pair.
+    pub mode: Mode,
+    /// Framework id, `unknown` included.
+    pub framework: &'a str,
+}
+
+/// The overlap table of a stage: what has headroom, then what is serial, then what is hidden; inside these,
+/// what carries the arithmetic last, the largest bound first.
+pub fn find(
+    timeline: &Timeline,
+    stage: Stage,
+    ground: Ground<'_>,
+    advice: &Advice,
+    classifier: &Classifier,
+) -> Vec<OverlapRow> {
+    let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as i64;
+    let exposed = exposed_by_kernel(timeline, stage);
+    let whole: Ns = exposed.values().copied().sum();
+    let counts = neighbours::count(timeline, stage, ground.calls, advice, ground.mode == Mode::MappingFormal);
+    let per_step = |time: Ns| if steps == 0 { 0 } else { (time.0 + steps / 2) / steps };
+    let mut rows: Vec<OverlapRow> = ground
+        .kernels
+        .iter()
+        .filter_map(|kernel| {
+            let alone = exposed.get(kernel.kernel.as_str()).copied().unwrap_or_default();
+            let neighbours = counts.get(kernel.kernel.as_str()).copied().unwrap_or_default();
+            let risk = risk(neighbours);
+            let is_hidden = percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)) >= HIDDEN_PCT;
+            let verdict = match (is_hidden, risk) {
+                (true, _) => "hidden",
+                // What no step holds costs no step anything.
+                (false, _) if kernel.launches_per_step == 0.0 => return None,
+                (false, "high") => "serial",
+                (false, _) => "headroom",
+            };
+            let may_win = verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role);
+            let covering = if is_hidden { None } else { covering(kernel, &ground, advice, classifier) };
+            Some(OverlapRow {
+                kernel: kernel.kernel.clone(),
+                role: kernel.role,
+                verdict: verdict.to_owned(),
+                dependency_risk: risk.to_owned(),
+                neighbours,
+                recommendation: recommendation(kernel, verdict, risk, covering.as_ref(), advice),
+                exposed_ns: per_step(alone),
+                hidden_pct: percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)),
+                hidden_by: kernel.hidden_by.clone(),
+                path: covering.map(|covering| covering.path),
+                headroom_ns: if may_win { per_step(alone.min(whole - alone)) } else { 0 },
+            })
+        })
+        .collect();
+    let rank = |verdict: &str| ["headroom", "serial", "hidden"].iter().position(|one| *one == verdict);
+    rows.sort_by(|a, b| {
+        let key = |row: &OverlapRow| {
+            (
+                rank(&row.verdict),
+                advice.carries(row.role),
+                std::cmp::Reverse((row.headroom_ns, row.exposed_ns)),
+            )
+        };
+        key(a).cmp(&key(b)).then_with(|| a.kernel.cmp(&b.kernel))
+    });
+    rows
+}
+
+/// Time in steps of a stage during which a kernel id works and no other stream of its device does.
+fn exposed_by_kernel(timeline: &Timeline, stage: Stage) -> BTreeMap<&str, Ns> {
+    let exposed = Exposed::of(timeline);
+    let mut sums: BTreeMap<&str, Ns> = BTreeMap::new();
+    for one in timeline.placed.iter().filter(|one| one.stage == stage && one.step.is_some()) {
+        if let Some(class) = timeline.classes.get(one.activity.name) {
+            *sums.entry(&class.id).or_default() += exposed.of_activity(one);
+        }
+    }
+    sums
+}
+
+fn risk(of: Neighbours) -> &'static str {
+    let all = of.dependent + of.unclear + of.free;
+    if of.dependent * 100 >= all * HIGH_PCT && of.dependent > 0 {
+        "high"
+    } else if (all - of.free) * 100 <= all * LOW_PCT && all > 0 {
+        "low"
+    } else {
+        "unclear"
+    }
+}
+
+/// The catalog path that covers a kernel, and what of it can be said here.
+struct Covering {
+    path: String,
+    says: String,
+}
+
+fn covering(
+    kernel: &KernelRow,
+    ground: &Ground<'_>,
+    advice: &Advice,
+    classifier: &Classifier,
+) -> Option<Covering> {
+    let stands_in = |path: &PathRow| {
+        let forms = path.evidence.iter().flat_map(|form| form.split(" → "));
+        forms.into_iter().any(|one| one == kernel.kernel)
+    };
+    // A fused kernel is covered already; what counts is an overlap path, or a ladder that the kernel is part of.
+    let open = |path: &&PathRow| {
+        stands_in(path)
+            && (path.kind == "overlap" || path.state != PathState::Active)
+            && path.class != "unclear"
+    };
+    let of_kind = |kind: &str| ground.paths.iter().filter(open).find(|path| path.kind == kind);
+    if let Some(path) = of_kind("overlap").or_else(|| of_kind("fuse")) {
+        let says = format!("`{}` covers it and is {} here.", path.path, path.state.as_str());
+        return Some(Covering { path: path.path.clone(), says });
+    }
+    let known = advice.known(&classifier.words(&kernel.kernel), kernel.role, ground.framework)?;
+    let whose = known.frameworks.join(", ");
+    let says = if known.frameworks.iter().any(|one| one == ground.framework) {
+        format!("`{}` is the way that {whose} has for it.", known.path)
+    } else {
+        format!("`{}` of {whose} shows how.", known.path)
+    };
+    Some(Covering { path: known.path.clone(), says })
+}
+
+fn recommendation(
+    kernel: &KernelRow,
+    verdict: &str,
+    risk: &str,
+    covering: Option<&Covering>,
+    advice: &Advice,
+) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    match verdict {
+        "hidden" => parts.push(&advice.hidden),
+        "serial" => parts.push(advice.serial(kernel.role)),
+        _ => {
+            if risk != "low" {
+                parts.push(&advice.unclear);
+            }
+            parts.push(advice.headroom(kernel.role));
+        }
+    }
+    parts.extend(covering.map(|covering| covering.says.as_str()));
+    parts.join(" ")
+}

@@ -1,0 +1,176 @@
+//! Whether the kernels around a kernel depend on it, counted over all of its instances.
+//!
+//! Input: a trace's activities, placed, and where each was launched. Output: for each kernel id of a stage, how
+//! many instances have a dependent neighbour. A neighbour is what the same stream ran directly before or
+//! behind; it counts when it stands close, or when the device idled in between, as it does where the host cannot
+//! launch fast enough: such a pause says nothing about data. It depends when one kernel's role usually reads what the other's
+//! makes, or when one call launched both. Of other streams only this is asked: whether one of them took over
+//! just when the kernel ended, or handed over just when it began, which leaves the matter unclear.
+//! What it gives up: data are not seen, so independent kernels of one branch can look dependent.
+
+use std::collections::BTreeMap;
+
+use super::advice::Advice;
+use super::row::Neighbours;
+use crate::trace::{DeviceId, Ns, Span, StreamId};
+use crate::triage::activity::{Placed, Timeline};
+use crate::triage::attribution::CallSites;
+use crate::triage::busy::Busy;
+use crate::triage::classify::Role;
+use crate::triage::kernel_table;
+use crate::triage::stage::Stage;
+
+/// A gap of this part of the kernel's own time is close, within the two limits below.
+const CLOSE_PART: i64 = 7;
+const CLOSE_AT_LEAST: Ns = Ns(2_000);
+const CLOSE_AT_MOST: Ns = Ns(20_000);
+
+/// What one side of an instance says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Free,
+    Unclear,
+    Dependent,
+}
+
+/// What the neighbours of every kernel id of a stage say.
+pub fn count<'t>(
+    timeline: &'t Timeline,
+    stage: Stage,
+    calls: &CallSites,
+    advice: &Advice,
+    sites_settle: bool,
+) -> BTreeMap<&'t str, Neighbours> {
+    let mut streams: BTreeMap<StreamId, Vec<&Placed>> = BTreeMap::new();
+    for one in &timeline.placed {
+        streams.entry(one.stream()).or_default().push(one);
+    }
+    let (busy, edges) = (kernel_table::busy_of_devices(timeline), Edges::of(timeline));
+    let judge = Judge { timeline, calls, advice, busy, sites_settle, edges };
+    let mut counts: BTreeMap<&str, Neighbours> = BTreeMap::new();
+    for of_stream in streams.values() {
+        for (at, one) in of_stream.iter().enumerate() {
+            if one.stage != stage {
+                continue;
+            }
+            let Some(class) = timeline.classes.get(one.activity.name) else { continue };
+            let before = at.checked_sub(1).and_then(|at| of_stream.get(at)).copied();
+            let behind = of_stream.get(at + 1).copied();
+            let of = counts.entry(&class.id).or_default();
+            match judge.before(before, one).max(judge.behind(one, behind)) {
+                Side::Dependent => of.dependent += 1,
+                Side::Unclear => of.unclear += 1,
+                Side::Free => of.free += 1,
+            }
+        }
+    }
+    counts
+}
+
+struct Judge<'t> {
+    timeline: &'t Timeline,
+    calls: &'t CallSites,
+    advice: &'t Advice,
+    busy: BTreeMap<DeviceId, Busy>,
+    /// Whether two known places that differ make two kernels independent.
+    sites_settle: bool,
+    edges: Edges,
+}
+
+impl Judge<'_> {
+    fn before(&self, before: Option<&Placed>, one: &Placed) -> Side {
+        let near = before.filter(|before| self.are_neighbours(before, one, one));
+        near.map_or_else(|| self.handed_over(one), |before| self.pair(before, one))
+    }
+
+    fn behind(&self, one: &Placed, behind: Option<&Placed>) -> Side {
+        let near = behind.filter(|behind| self.are_neighbours(one, behind, one));
+        near.map_or_else(|| self.taken_over(one), |behind| self.pair(one, behind))
+    }
+
+    /// Whether nothing but a short pause, or an idle device, lies between two kernels of a stream.
+    fn are_neighbours(&self, first: &Placed, second: &Placed, one: &Placed) -> bool {
+        let gap = Span { start: first.activity.span.end, end: second.activity.span.start };
+        if gap.length() <= close(one) {
+            return true;
+        }
+        let busy = self.busy.get(&one.stream().device).map_or(Ns::ZERO, |busy| busy.within(gap));
+        first.step == second.step && busy.0.saturating_mul(2) < gap.length().0
+    }
+
+    fn pair(&self, first: &Placed, second: &Placed) -> Side {
+        let roles = self.role(first).zip(self.role(second));
+        if roles.is_some_and(|(first, second)| self.advice.is_read_by(first, second)) {
+            return Side::Dependent;
+        }
+        let external = first.activity.external;
+        if external.is_some() && external == second.activity.external {
+            return Side::Dependent;
+        }
+        match self.calls.get(&first.index).zip(self.calls.get(&second.index)) {
+            // Lines of one function usually work on the same data; functions of one name need not.
+            Some((a, b)) if a.path == b.path && a.function == b.function => Side::Dependent,
+            Some(_) if self.sites_settle => Side::Free,
+            Some(_) | None => Side::Unclear,
+        }
+    }
+
+    fn role(&self, one: &Placed) -> Option<Role> {
+        Some(self.timeline.classes.get(one.activity.name)?.role)
+    }
+
+    /// Another stream ended just before: the kernel may have waited for it.
+    fn handed_over(&self, one: &Placed) -> Side {
+        let device = one.stream().device;
+        let last = self.edges.last_end_before(device, one.activity.span.start, one.stream());
+        let is_near = last.is_some_and(|end| one.activity.span.start - end <= close(one));
+        if is_near { Side::Unclear } else { Side::Free }
+    }
+
+    /// Another stream began just after: it may have waited for the kernel.
+    fn taken_over(&self, one: &Placed) -> Side {
+        let device = one.stream().device;
+        let next = self.edges.first_start_after(device, one.activity.span.end, one.stream());
+        let is_near = next.is_some_and(|start| start - one.activity.span.end <= close(one));
+        if is_near { Side::Unclear } else { Side::Free }
+    }
+}
+
+fn close(one: &Placed) -> Ns {
+    Ns(one.activity.span.length().0 / CLOSE_PART).clamp(CLOSE_AT_LEAST, CLOSE_AT_MOST)
+}
+
+/// Starts and ends of each device's work, sorted.
+struct Edges {
+    starts: BTreeMap<DeviceId, Vec<(Ns, StreamId)>>,
+    ends: BTreeMap<DeviceId, Vec<(Ns, StreamId)>>,
+}
+
+/// Edges looked at before it is given up that another stream's is near: a bound on the work, not on truth.
+const LOOK: usize = 8;
+
+impl Edges {
+    fn of(timeline: &Timeline) -> Self {
+        let mut edges = Self { starts: BTreeMap::new(), ends: BTreeMap::new() };
+        for one in &timeline.placed {
+            let (device, span) = (one.stream().device, one.activity.span);
+            edges.starts.entry(device).or_default().push((span.start, one.stream()));
+            edges.ends.entry(device).or_default().push((span.end, one.stream()));
+        }
+        edges.starts.values_mut().chain(edges.ends.values_mut()).for_each(|list| list.sort_unstable());
+        edges
+    }
+
+    fn last_end_before(&self, device: DeviceId, at: Ns, own: StreamId) -> Option<Ns> {
+        let ends = self.ends.get(&device)?;
+        let until = ends.partition_point(|(end, _)| *end <= at);
+        let near = ends.get(..until)?.iter().rev().take(LOOK);
+        near.into_iter().find(|(_, stream)| *stream != own).map(|(end, _)| *end)
+    }
+
+    fn first_start_after(&self, device: DeviceId, at: Ns, own: StreamId) -> Option<Ns> {
+        let starts = self.starts.get(&device)?;
+        let from = starts.partition_point(|(start, _)| *start < at);
+        starts.get(from..)?.iter().take(LOOK).find(|(_, stream)| *stream != own).map(|(start, _)| *start)
+    }
+}

@@ -1,0 +1,285 @@
+//! What the overlap table may and may not say, on traces of a few kernels.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::triage::classify::Role;
+use crate::triage::{Input, triage_of_rank};
+
+const GEMM: &str = "nvjet_tst_64x8_64x16_4x1_v_bz_TNT";
+const NORM: &str = "void flashinfer::norm::RMSNormKernel<8u, __half>(int)";
+const REDUCE: &str = "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)";
+const COPY: &str = "Memcpy DtoD (Device -> Device)";
+
+/// A trace of one step from rows of (kernel, stream, start, length) in microseconds.
+#[derive(Default)]
+struct Rows {
+    events: Vec<String>,
+    kernels: usize,
+}
+
+impl Rows {
+    fn of(rows: &[(&str, u32, u64, u64)]) -> Self {
+        let mut trace = Self::default();
+        for (name, stream, at, length) in rows {
+            trace.push(name, *stream, *at, *length, None);
+        }
+        trace
+    }
+
+    /// `call` is the function whose frame is open when the kernel is launched.
+    fn push(&mut self, name: &str, stream: u32, at: u64, length: u64, call: Option<&str>) {
+        let id = self.kernels + 1;
+        self.kernels = id;
+        let launched = id * 10;
+        if let Some(function) = call {
+            self.events.push(format!(
+                r#"{{"ph":"X","cat":"python_function","name":"vllm/model.py({id}): {function}","pid":1,"tid":1,"ts":{launched},"dur":8,"args":{{"Python id":{id}}}}}"#
+            ));
+        }
+        self.events.push(format!(
+            r#"{{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":1,"ts":{},"dur":1,"args":{{"correlation":{id}}}}}"#,
+            launched + 2
+        ));
+        self.events.push(format!(
+            r#"{{"ph":"X","cat":"kernel","name":"{name}","pid":0,"tid":{stream},"ts":{},"dur":{length},"args":{{"device":0,"stream":{stream},"correlation":{id}}}}}"#,
+            at + 100_000
+        ));
+    }
+
+    fn triage(&self, mode: Mode) -> crate::triage::Triage {
+        let json = format!(
+            r#"{{"traceEvents":[{{"ph":"X","cat":"user_annotation","name":"ProfilerStep#1","pid":1,"tid":1,"ts":0,"dur":90000}},{}]}}"#,
+            self.events.join(",")
+        );
+        let trace = crate::trace::read(json.as_bytes()).unwrap();
+        let input = Input { trace: &trace, path: "t", path_stage: None, rank: 0, sha256: "" };
+        let mapping = Input { path: "m", ..input };
+        let catalogs = crate::triage::Catalogs::builtin().unwrap();
+        let maps: &[Input<'_>] = if mode == Mode::MappingFormal { &[mapping] } else { &[] };
+        triage_of_rank(&[input], maps, &catalogs, None, None).unwrap().0
+    }
+
+    fn overlaps(&self, mode: Mode) -> Vec<OverlapRow> {
+        self.triage(mode).stages.remove(0).overlaps
+    }
+
+    fn row(&self, role: Role) -> OverlapRow {
+        self.overlaps(Mode::SingleTrace).into_iter().find(|row| row.role == role).unwrap()
+    }
+}
+
+#[test]
+fn time_alone_is_counted_once_and_bounds_what_can_be_won() {
+    // The all-reduce runs alone from 0 to 60; the GEMM on the other stream from 100 to 130.
+    let trace = Rows::of(&[(REDUCE, 20, 0, 100), (GEMM, 7, 60, 70)]);
+    let reduce = trace.row(Role::Communication);
+    assert_eq!(
+        (reduce.exposed_ns, reduce.headroom_ns),
+        (60_000, 30_000),
+        "30 is all that could be put beside"
+    );
+    assert_eq!(reduce.hidden_pct, 40.0);
+    assert_eq!(trace.row(Role::Gemm).exposed_ns, 30_000);
+}
+
+/// W-32: kernels of one stream that overlap share their time; it is not counted twice.
+#[test]
+fn w32_time_alone_never_exceeds_the_time_in_which_one_stream_works() {
+    let trace = Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 40, 100), (REDUCE, 20, 120, 40)]);
+    let rows = trace.overlaps(Mode::SingleTrace);
+    let alone = |role| rows.iter().find(|row: &&OverlapRow| row.role == role).unwrap().exposed_ns;
+    assert_eq!((alone(Role::Gemm), alone(Role::Norm), alone(Role::Communication)), (100_000, 20_000, 20_000));
+}
+
+/// W-31: small rows push no large one out, because nothing is cut before the share is looked at.
+#[test]
+fn w31_many_small_collectives_hide_no_large_kernel() {
+    let mut rows = Vec::new();
+    let small: Vec<String> = (0..6).map(|n| format!("void my{n}_all_reduce_kernel<float>(int)")).collect();
+    for (at, name) in (0..).zip(&small) {
+        rows.push((name.as_str(), 20, at * 100, 6));
+    }
+    let large: Vec<String> = (0..6).map(|n| format!("void my{n}_gemm_kernel<float>(int)")).collect();
+    for (at, name) in (0..).zip(&large) {
+        rows.push((name.as_str(), 7, 10_000 + at * 2_000, 1_000));
+    }
+    let found = Rows::of(&rows).overlaps(Mode::SingleTrace);
+    assert_eq!(found.iter().filter(|row| row.role == Role::Gemm).count(), 6);
+    assert_eq!(found.len(), 12);
+}
+
+/// W-33: what carries the arithmetic is never told to be fused, however it stands.
+#[test]
+fn w33_no_gemm_is_told_to_try_fusion() {
+    let advice = Advice::builtin().unwrap();
+    for role in Role::ALL.iter().copied().filter(|role| advice.carries(*role)) {
+        for text in [advice.headroom(role), advice.serial(role), &advice.hidden, &advice.unclear] {
+            let lower = text.to_lowercase();
+            assert!(!lower.contains("fus") && !lower.contains("merg"), "{role}: {text}");
+        }
+    }
+    for role in [Role::Gemm, Role::Moe, Role::Attention, Role::LinearAttention, Role::Conv] {
+        assert!(advice.carries(role), "{role}");
+    }
+    let alone = Rows::of(&[(GEMM, 7, 0, 500), (REDUCE, 20, 1_000, 500)]).row(Role::Gemm);
+    assert_eq!((alone.verdict.as_str(), alone.dependency_risk.as_str()), ("headroom", "low"));
+    assert_eq!(alone.recommendation, advice.headroom(Role::Gemm));
+}
+
+/// W-34: the longest instance does not speak for the others.
+#[test]
+fn w34_all_instances_vote_on_the_risk() {
+    // One long all-reduce far from everything, and three short ones between a GEMM and a norm.
+    let mut rows = vec![(REDUCE, 7, 50_000, 5_000)];
+    for at in [0, 1_000, 2_000] {
+        rows.extend([(GEMM, 7, at, 100), (REDUCE, 7, at + 101, 10), (NORM, 7, at + 112, 10)]);
+    }
+    // Keeps the device busy around the long one, so that the pause is no idle time.
+    rows.push((COPY, 9, 10_000, 80_000));
+    let reduce = Rows::of(&rows).row(Role::Communication);
+    assert_eq!(reduce.neighbours, Neighbours { dependent: 3, unclear: 0, free: 1 });
+    assert_eq!((reduce.verdict.as_str(), reduce.dependency_risk.as_str()), ("hidden", "high"));
+}
+
+/// W-37: every verdict and every risk can come out.
+#[test]
+fn w37_every_verdict_and_risk_is_reachable() {
+    let risks = [
+        // Between producer and consumer on one stream.
+        (vec![(GEMM, 7, 0, 100), (REDUCE, 7, 100, 50), (NORM, 7, 150, 10)], "serial", "high"),
+        // Alone on its stream, while others pause and begin much later.
+        (vec![(GEMM, 7, 0, 100), (REDUCE, 20, 200, 50), (NORM, 7, 400, 10)], "headroom", "low"),
+        // Alone on its stream, but the other stream ends just before and goes on just after.
+        (vec![(GEMM, 7, 0, 100), (REDUCE, 20, 101, 50), (NORM, 7, 152, 10)], "headroom", "unclear"),
+        // Beside a GEMM.
+        (vec![(GEMM, 7, 0, 100), (REDUCE, 20, 20, 50), (NORM, 7, 400, 10)], "hidden", "low"),
+    ];
+    for (rows, verdict, risk) in risks {
+        let row = Rows::of(&rows).row(Role::Communication);
+        assert_eq!((row.verdict.as_str(), row.dependency_risk.as_str()), (verdict, risk), "{rows:?}");
+        assert_eq!(row.verdict == "hidden", row.headroom_ns == 0, "{rows:?}");
+    }
+}
+
+#[test]
+fn an_idle_device_between_two_kernels_proves_no_independence() {
+    let slow_host = Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 5_000, 10)]);
+    assert_eq!(slow_host.row(Role::Norm).dependency_risk, "high");
+    let others_work = Rows::of(&[(GEMM, 7, 0, 100), (COPY, 9, 150, 4_800), (NORM, 7, 5_000, 10)]);
+    assert_eq!(others_work.row(Role::Norm).dependency_risk, "low");
+}
+
+#[test]
+fn one_function_is_a_dependency_and_two_settle_it_only_with_a_mapping() {
+    let frobnicate = "frobnicate_kernel";
+    let trace = |second: &str| {
+        let mut rows = Rows::default();
+        rows.push(NORM, 7, 0, 100, Some("forward"));
+        rows.push(frobnicate, 7, 100, 100, Some(second));
+        rows
+    };
+    let risk = |rows: &Rows, mode| {
+        let rows = rows.overlaps(mode);
+        rows.into_iter().find(|row| row.role == Role::Other).unwrap().dependency_risk
+    };
+    assert_eq!(risk(&trace("forward"), Mode::SingleTrace), "high");
+    assert_eq!(risk(&trace("other"), Mode::SingleTrace), "unclear", "one trace stays careful");
+    assert_eq!(risk(&trace("other"), Mode::MappingFormal), "low");
+}
+
+#[test]
+fn what_no_step_holds_has_a_row_only_when_it_is_hidden() {
+    let mut trace = Rows::of(&[(GEMM, 7, 0, 1_000), (NORM, 7, 1_000, 100)]);
+    let outside = |stream: u32, at: u64| {
+        format!(
+            r#"{{"ph":"X","cat":"kernel","name":"ncclKernel_AllGather","pid":0,"tid":{stream},"ts":{at},"dur":50,"args":{{"device":0,"stream":{stream}}}}}"#
+        )
+    };
+    trace.events.push(outside(20, 200_000));
+    assert!(trace.overlaps(Mode::SingleTrace).iter().all(|row| row.role != Role::Communication));
+    trace.events.pop();
+    trace.events.push(outside(20, 100_100));
+    assert_eq!(trace.row(Role::Communication).verdict, "hidden");
+}
+
+#[test]
+fn a_path_that_is_split_covers_its_kernels_and_one_that_is_on_does_not() {
+    let find = |state: PathState, evidence: &str| {
+        let trace = Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 100, 10)]).triage(Mode::SingleTrace);
+        let mut path = crate::report::fixture::triage().stages.remove(0).paths.remove(0);
+        path.state = state;
+        path.evidence = vec![evidence.to_owned()];
+        let calls = CallSites::new();
+        let ground = Ground {
+            kernels: &trace.stages[0].kernels,
+            paths: &[path],
+            calls: &calls,
+            mode: Mode::SingleTrace,
+            framework: "vllm",
+        };
+        let classifier = Classifier::builtin().unwrap();
+        let norm = trace.stages[0].kernels.iter().find(|row| row.role == Role::Norm).unwrap();
+        covering(norm, &ground, Advice::builtin().unwrap(), &classifier).map(|covering| covering.says)
+    };
+    let id = Rows::of(&[(NORM, 7, 0, 10)]).row(Role::Norm).kernel;
+    let form = format!("{id} → rope");
+    assert_eq!(find(PathState::Split, &form).unwrap(), "`fused-qknorm-rope` covers it and is split here.");
+    assert_eq!(find(PathState::Active, &form), None);
+    assert_eq!(find(PathState::Split, "an-other-norm → rope"), None);
+}
+
+#[test]
+fn a_way_of_the_own_framework_is_named_before_one_of_another() {
+    let advice = Advice::builtin().unwrap();
+    let classifier = Classifier::builtin().unwrap();
+    let known = |kernel: &str, framework: &str| {
+        advice.known(&classifier.words(kernel), Role::Communication, framework).map(|one| one.path.as_str())
+    };
+    assert_eq!(known("deepep-low-latency-combine", "unknown"), Some("single-batch-overlap"));
+    assert_eq!(known("nccl-all-reduce-bf16", "vllm"), Some("vllm-async-tp"));
+    assert_eq!(known("nccl-send-recv", "vllm"), None);
+}
+
+#[test]
+fn advice_is_complete_and_mistakes_in_it_are_named() {
+    let advice = Advice::builtin().unwrap();
+    for role in Role::ALL.iter().copied() {
+        for text in [advice.headroom(role), advice.serial(role)] {
+            assert!(text.ends_with('.') && !text.contains('!'), "{role}: {text}");
+        }
+    }
+    let text = include_str!("../../../catalogs/advice.yaml");
+    let classifier = Classifier::builtin().unwrap();
+    for (from, to, message) in [
+        ("schema: 1", "schema: 2", "unknown catalog schema"),
+        ("- role: rope\n", "- role: norm\n", "role `norm` stands twice"),
+        ("hidden: ", "hiden: ", "unknown key `hiden`"),
+    ] {
+        let error = Advice::from_yaml(&text.replacen(from, to, 1), Path::new("a.yaml"), &classifier);
+        let error = error.unwrap_err();
+        assert!(error.message.contains(message), "{}", error.message);
+    }
+}
+
+/// Many streams and very many kernels cost a sort, not a comparison of each with each.
+#[test]
+fn the_work_grows_with_the_kernels_and_not_with_their_pairs() {
+    let mut trace = Rows::default();
+    for at in 0..40_000_u64 {
+        let name = if at % 3 == 0 { REDUCE } else { GEMM };
+        trace.push(name, (at % 64) as u32, at * 3, 150, None);
+    }
+    let before = std::time::Instant::now();
+    let rows = trace.overlaps(Mode::SingleTrace);
+    assert_eq!(rows.len(), 2);
+    assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());
+    let counts: BTreeMap<&str, u64> = rows
+        .iter()
+        .map(|row| {
+            (row.role.as_str(), row.neighbours.dependent + row.neighbours.unclear + row.neighbours.free)
+        })
+        .collect();
+    assert_eq!(counts.values().sum::<u64>(), 40_000);
+}
