@@ -17,7 +17,7 @@ use super::overlap::{self, Advice, Ground};
 use super::paths::{self, Entry, Facts, Origin, PathCatalog, PathKind};
 use super::ranks::RankFacts;
 use super::stage::Stage;
-use crate::trace::{Health, Ns, Trace};
+use crate::trace::{Health, HealthCode, Ns, Trace};
 
 /// One trace file of the rank, read.
 pub struct Input<'a> {
@@ -151,7 +151,7 @@ pub fn triage_of_rank(
         model,
         server_args,
         overlap_evidence: mode,
-        conclusion: conclusion(&stages),
+        conclusion: conclusion(&stages, health.get(HealthCode::IdleGap) == 0),
         traces,
         health: health
             .iter()
@@ -231,7 +231,8 @@ const WORTH_SAYING_PCT: f64 = 1.0;
 /// From this part of the steps on, so is an idle GPU: it then decides more than most kernels.
 const IDLE_PCT: f64 = 10.0;
 
-fn conclusion(stages: &[StageTriage]) -> String {
+/// `idle_counts` says that no step has a gap which is likely a cut in the trace and no idle time.
+fn conclusion(stages: &[StageTriage], idle_counts: bool) -> String {
     let parts: Vec<String> = stages
         .iter()
         .filter_map(|stage| {
@@ -262,7 +263,7 @@ fn conclusion(stages: &[StageTriage]) -> String {
             }
             let in_steps = Ns(busy.0.saturating_mul(totals.count as i64));
             let idle = percent(Ns(totals.idle_ns), Ns(totals.idle_ns) + in_steps);
-            if idle >= IDLE_PCT {
+            if idle_counts && idle >= IDLE_PCT {
                 said.push_str(&format!(", and the GPU idles for {idle:.1} % of the steps"));
             }
             Some(said)

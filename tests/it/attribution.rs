@@ -272,6 +272,13 @@ fn a_mapping_changes_places_and_nothing_else() {
             for row in stage["paths"].as_array_mut().unwrap() {
                 row["locations"] = Value::Null;
             }
+            // What the overlap table makes of places is its own matter; no number of it may change.
+            for row in stage["overlaps"].as_array_mut().unwrap() {
+                for key in ["verdict", "dependency_risk", "neighbours", "recommendation", "headroom_ns"] {
+                    row[key] = Value::Null;
+                }
+            }
+            stage["overlaps"].as_array_mut().unwrap().sort_by_key(|row| row["kernel"].to_string());
         }
         triage["stages"].take()
     };

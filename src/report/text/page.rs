@@ -1,5 +1,7 @@
 //! A page for the terminal: everything that is put on it is made harmless, wrapped and, if wanted, coloured.
 
+use std::collections::BTreeSet;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::common::text::{printable, shorten_middle};
@@ -184,7 +186,7 @@ impl Table {
             let spare = |index: usize| self.columns.get(index).map_or(0, |column| column.spare);
             let last = kept.iter().map(|(index, _)| *index).max_by_key(|index| spare(*index));
             match last {
-                Some(index) if room < wanted.min(NAME) && spare(index) > 0 => {
+                Some(index) if spare(index) > 0 && (room < wanted.min(NAME) || self.confuses(room)) => {
                     kept.retain(|(kept, _)| *kept != index);
                 }
                 Some(_) | None => {
@@ -195,6 +197,12 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Whether two names that differ would look alike when shortened to this width.
+    fn confuses(&self, width: usize) -> bool {
+        let names = || self.rows.iter().filter_map(|row| row.cells.first()).collect::<BTreeSet<_>>();
+        names().len() > names().iter().map(|name| shorten_middle(name, width)).collect::<BTreeSet<_>>().len()
     }
 
     fn natural(&self, index: usize) -> usize {
@@ -305,6 +313,21 @@ mod tests {
             assert_eq!(page.out.contains("\u{1b}[1m"), has_color);
             assert!(!page.out.contains("\u{1b}[31mx"));
         }
+    }
+
+    #[test]
+    fn a_table_gives_up_columns_before_two_names_look_alike() {
+        let mut table = Table::default().words("kernel", 0).numbers("time", 0).numbers("extra", 1);
+        for middle in ["slides", "causes"] {
+            let name = format!("attention-with-a-very-long-name-{middle}-in-its-middle-that-ends-in-context");
+            table.push(vec![name, "1234567890".into(), "12345678901".into()], vec![]);
+        }
+        let mut page = Page::new(66, false);
+        page.table(&table);
+        let text = page.into_text();
+        assert!(!text.contains("extra"), "{text}");
+        let first: BTreeSet<&str> = text.lines().skip(1).filter_map(|line| line.split("  ").next()).collect();
+        assert_eq!(first.len(), 2, "{text}");
     }
 
     #[test]

@@ -155,7 +155,8 @@ fn covering(
     };
     let of_kind = |kind: &str| ground.paths.iter().filter(open).find(|path| path.kind == kind);
     if let Some(path) = of_kind("overlap").or_else(|| of_kind("fuse")) {
-        let says = format!("`{}` covers it and is {} here.", path.path, path.state.as_str());
+        let whose = if path.class == "mainline-elsewhere" { ", of another framework," } else { "" };
+        let says = format!("`{}`{whose} covers it and is {} here.", path.path, path.state.as_str());
         return Some(Covering { path: path.path.clone(), says });
     }
     let known = advice.known(&classifier.words(&kernel.kernel), kernel.role, ground.framework)?;

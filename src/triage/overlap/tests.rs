@@ -243,6 +243,18 @@ fn a_way_of_the_own_framework_is_named_before_one_of_another() {
 }
 
 #[test]
+fn every_way_that_advice_names_is_an_entry_of_the_path_catalog() {
+    let catalogs = crate::triage::Catalogs::builtin().unwrap();
+    let text = include_str!("../../../catalogs/advice.yaml");
+    let named: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("- { path: ")?.split(',').next()).collect();
+    assert!(named.len() >= 5, "{named:?}");
+    for path in named {
+        assert!(catalogs.paths.entry(path).is_some(), "{path}");
+    }
+}
+
+#[test]
 fn advice_is_complete_and_mistakes_in_it_are_named() {
     let advice = Advice::builtin().unwrap();
     for role in Role::ALL.iter().copied() {
