@@ -7,7 +7,7 @@ use super::observation::{
     Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, Overlapped,
     PathObservation, RowObservation, StageObservation,
 };
-use crate::triage::{FoundBy, KernelRow, Layers, Role, Stage, StageTriage, Triage, median};
+use crate::triage::{Collective, FoundBy, KernelRow, Layers, Role, Stage, StageTriage, Triage, median};
 
 /// What the communication kernels of a stage cost in a step when no rank waits, by kernel id.
 type TrueCosts<'a> = BTreeMap<&'a str, i64>;
@@ -20,15 +20,12 @@ pub fn observe(ranks: &[Triage]) -> Observation {
     }
     let true_costs = |stage: Stage| -> TrueCosts<'_> {
         let compared = ranks.iter().filter_map(|triage| triage.ranks.as_ref());
-        let rows = compared.flat_map(|ranks| &ranks.collectives).filter(|row| row.stage == stage);
-        rows.filter_map(|row| Some((row.kernel.as_str(), row.true_ns?))).collect()
+        true_costs(compared.flat_map(|ranks| &ranks.collectives).filter(|row| row.stage == stage))
     };
     let exposed = |stage: Stage| -> Option<i64> {
-        let rows =
-            ranks.iter().filter_map(|triage| triage.ranks.as_ref()).flat_map(|ranks| &ranks.collectives);
-        let mut of_stage = rows.filter(|row| row.stage == stage).peekable();
-        of_stage.peek()?;
-        of_stage.map(|row| row.exposed_ns).sum()
+        let compared = ranks.iter().filter_map(|triage| triage.ranks.as_ref());
+        let rows = compared.flat_map(|ranks| &ranks.collectives).filter(|row| row.stage == stage);
+        over_ranks(rows, |row| row.exposed_ns)
     };
     Observation {
         fingerprint: Fingerprint::of(ranks),
@@ -49,6 +46,35 @@ pub fn observe(ranks: &[Triage]) -> Observation {
             })
             .collect(),
     }
+}
+
+/// What each kernel costs. A kernel of which something could not be matched has no such cost.
+fn true_costs<'a>(rows: impl Iterator<Item = &'a Collective>) -> TrueCosts<'a> {
+    let mut of_kernel: BTreeMap<&str, Vec<&Collective>> = BTreeMap::new();
+    for row in rows {
+        of_kernel.entry(row.kernel.as_str()).or_default().push(row);
+    }
+    of_kernel
+        .into_iter()
+        .filter_map(|(kernel, rows)| Some((kernel, over_ranks(rows.into_iter(), |row| row.true_ns)?)))
+        .collect()
+}
+
+/// The median over ranks of what the rows cost in which a rank has a part: a kernel may run over several sets
+/// of ranks. `None` without rows, or when one of them has no cost.
+fn over_ranks<'a>(
+    rows: impl Iterator<Item = &'a Collective>,
+    cost: fn(&Collective) -> Option<i64>,
+) -> Option<i64> {
+    let mut of_rank: BTreeMap<u32, i64> = BTreeMap::new();
+    for row in rows {
+        let cost = cost(row)?;
+        for part in &row.ranks {
+            *of_rank.entry(part.rank).or_default() += cost;
+        }
+    }
+    let mut costs: Vec<i64> = of_rank.into_values().collect();
+    (!costs.is_empty()).then(|| median(&mut costs))
 }
 
 /// Arguments that the fingerprint, the versions or the scenario's name hold already, or that are a path.

@@ -68,7 +68,7 @@ fn of_stage(ranks: &Ranks, stage: Stage, min_share: f64) -> StageRanks {
     StageRanks {
         stage,
         unit,
-        collectives: collectives.into_iter().map(|row| collective(row, unit)).collect(),
+        collectives: collectives.into_iter().map(|row| collective(row, ranks.ranks.len(), unit)).collect(),
         roles: roles
             .into_iter()
             .map(|row| {
@@ -86,7 +86,7 @@ fn of_stage(ranks: &Ranks, stage: Stage, min_share: f64) -> StageRanks {
     }
 }
 
-fn collective(row: &Collective, unit: TimeUnit) -> CollectiveCells {
+fn collective(row: &Collective, all: usize, unit: TimeUnit) -> CollectiveCells {
     let waiting = || row.ranks.iter().filter_map(|part| Some((part.waiting_ns?, part.rank)));
     let cells = match (row.true_ns, waiting().min(), waiting().max_by_key(|(ns, _)| *ns)) {
         (Some(cost), Some((least, first)), Some((most, last))) => {
@@ -94,11 +94,21 @@ fn collective(row: &Collective, unit: TimeUnit) -> CollectiveCells {
         }
         _ => std::array::from_fn(|_| "-".to_owned()),
     };
-    CollectiveCells { kernel: row.kernel.clone(), cells, note: (!row.matched).then(|| not_matched(row)) }
+    // Where several groups run one kernel, each has a row.
+    let kernel = if row.ranks.len() == all {
+        row.kernel.clone()
+    } else {
+        let ranks: Vec<String> = row.ranks.iter().map(|part| part.rank.to_string()).collect();
+        format!("{} (ranks {})", row.kernel, ranks.join(", "))
+    };
+    CollectiveCells { kernel, cells, note: (!row.matched).then(|| not_matched(row)) }
 }
 
 /// Why the instances of a kernel could not be matched.
 fn not_matched(row: &Collective) -> String {
+    if let [part] = row.ranks.as_slice() {
+        return format!("not matched: of its ranks only {} is here", part.rank);
+    }
     let instances = |part: &CollectiveRank| part.instances;
     let least = row.ranks.iter().min_by_key(|part| instances(part));
     let most = row.ranks.iter().max_by_key(|part| instances(part));

@@ -98,6 +98,8 @@ pub(super) struct ReadFile {
     pub path_stage: Option<Stage>,
     pub position: Position,
     pub rank: u32,
+    /// The replica or pipeline stage, among those that each have their own tensor-parallel ranks.
+    pub replica: u32,
 }
 
 /// Reads every trace of the inputs and triages each rank.
@@ -159,10 +161,11 @@ pub fn load_mapped(
         let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
         let maps: Vec<Input<'_>> =
             mapping::of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
-        let (triage, of_rank) =
+        let (triage, mut of_rank) =
             triage::triage_of_rank(&inputs, &maps, catalogs, server_args.clone(), tp_files)
                 .map_err(CaptureError::Ambiguous)?;
         triages.push(triage);
+        of_rank.set_replica(files.first().map_or(0, |file| file.replica));
         facts.push(of_rank);
     }
     for triage in &mut triages {
@@ -286,5 +289,13 @@ fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureEr
         PathStage::Prefill => Stage::Prefill,
         PathStage::Decode => Stage::Decode,
     });
-    Ok(ReadFile { trace, label, sha256: opened.sha256, path_stage, position: candidate.position, rank: 0 })
+    Ok(ReadFile {
+        trace,
+        label,
+        sha256: opened.sha256,
+        path_stage,
+        position: candidate.position,
+        rank: 0,
+        replica: 0,
+    })
 }

@@ -5,16 +5,33 @@
 //! same; 0. Replicas each count their ranks from 0, so where that makes two places one rank, the places
 //! decide for the whole capture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::capture::ReadFile;
-use crate::source::Position;
+use crate::source::{Position, file_name, may_be_size};
 use crate::trace::HealthCode;
 
 /// Sets the rank of every file; what was decided against a name or a header is noted.
 pub fn assign(files: &mut [ReadFile], notes: &mut Vec<String>) {
     let places: Vec<Position> = files.iter().map(|file| axes(file.position)).collect();
-    let numbers = numbered(&places);
+    let replicas = replicas(&places);
+    for (file, replica) in files.iter_mut().zip(replicas) {
+        file.replica = replica;
+    }
+    let mut numbers = numbered(&places);
+    // One number in all names, behind its axis, is how many there are rather than which.
+    if let [place] = numbers.keys().copied().collect::<Vec<_>>().as_slice()
+        && files.iter().all(|file| {
+            axes(file.position) != *place || may_be_size(&file_name(std::path::Path::new(&file.label)))
+        })
+        && place.tp.is_some_and(|tp| tp > 0)
+    {
+        let is_by_name = |file: &&ReadFile| axes(file.position) == *place && file.trace.header.rank.is_none();
+        for file in files.iter().filter(is_by_name) {
+            notes.push(format!("{}: TP is read as the size of the job, not as a rank", file.label));
+        }
+        numbers.clear();
+    }
     for file in files.iter_mut() {
         let of_job =
             file.trace.header.rank.filter(|_| file.trace.header.world_size.is_some_and(|size| size > 1));
@@ -38,6 +55,23 @@ pub fn assign(files: &mut [ReadFile], notes: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// A number for the replica or pipeline stage of each place: where two places differ in DP or PP and not in TP,
+/// each DP and PP has tensor-parallel ranks of its own. Places that TP alone tells apart are one job, whose
+/// attention may be replicated while its experts are not.
+fn replicas(places: &[Position]) -> Vec<u32> {
+    let mut distinct = places.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let by_tp: BTreeSet<Option<u32>> = distinct.iter().map(|place| place.tp).collect();
+    let stages: BTreeSet<(Option<u32>, Option<u32>)> =
+        distinct.iter().map(|place| (place.dp, place.pp)).collect();
+    let restarts = by_tp.len() < distinct.len();
+    let number = |place: &Position| {
+        stages.iter().position(|of| *of == (place.dp, place.pp)).and_then(|at| u32::try_from(at).ok())
+    };
+    places.iter().map(|place| if restarts { number(place).unwrap_or(0) } else { 0 }).collect()
 }
 
 fn axes(position: Position) -> Position {
@@ -116,6 +150,7 @@ mod tests {
             path_stage: None,
             position: Position::of(name),
             rank: 0,
+            replica: 0,
         }
     }
 
@@ -147,6 +182,26 @@ mod tests {
             assert_eq!((ranks, notes.len()), (vec![rank], 0), "{name} {header:?}");
             assert_eq!(health.get(HealthCode::RankDisagrees), 0, "{name} {header:?}");
         }
+    }
+
+    #[test]
+    fn the_size_of_a_job_is_no_rank() {
+        let (ranks, notes, _) = assigned(&[("model-tp4-h100.json", None)]);
+        assert_eq!((ranks, notes.len()), (vec![0], 1));
+        assert_eq!(assigned(&[("tp0.json", None), ("tp1.json", None)]).0, [0, 1]);
+    }
+
+    #[test]
+    fn each_replica_and_pipeline_stage_has_tensor_parallel_ranks_of_its_own() {
+        let replicas =
+            |names: &[&str]| replicas(&names.iter().map(|name| axes(Position::of(name))).collect::<Vec<_>>());
+        let data = ["a-TP-0-DP-0.json", "a-TP-1-DP-0.json", "a-TP-0-DP-1.json", "a-TP-1-DP-1.json"];
+        assert_eq!(replicas(&data), [0, 0, 1, 1]);
+        let pipeline = ["dp0_pp0_tp0_rank0.json", "dp0_pp0_tp1_rank1.json", "dp0_pp1_tp0_rank2.json"];
+        assert_eq!(replicas(&pipeline), [0, 0, 1]);
+        let attention = ["a-TP-0-DP-0-EP-0.json", "a-TP-1-DP-0-EP-1.json", "a-TP-2-DP-1-EP-2.json"];
+        assert_eq!(replicas(&attention), [0, 0, 0]);
+        assert_eq!(replicas(&["rank0.json", "rank1.json"]), [0, 0]);
     }
 
     #[test]

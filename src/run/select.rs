@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::capture::{CaptureError, ReadFile};
-use crate::source::{Candidate, LeftOut, Located, SourceError, peek};
+use crate::source::{self, Candidate, LeftOut, Located, SourceError, peek};
 use crate::trace::{self, HealthCode, Sniff, Trace};
 
 /// What a file is for.
@@ -53,6 +53,8 @@ impl Part {
     }
 }
 
+const MERGED: &str = "it is a merged copy of the rank files";
+
 const FRONT_END: &str = "it is the front end's own trace and holds no GPU work";
 
 /// Takes out what the first bytes show to be no trace of one rank.
@@ -71,12 +73,13 @@ pub fn by_first_bytes(located: &mut Located) -> Result<(), CaptureError> {
                 located.left_out.push(LeftOut { path: candidate.path, reason });
             }
             Sniff::Merged => merged.push(candidate),
+            Sniff::Trace if is_merged_by_name(&file_name(&candidate)) => merged.push(candidate),
             Sniff::Trace if file_name(&candidate).contains(".async_llm.") => front_ends.push(candidate),
             Sniff::Trace => kept.push(candidate),
         }
     }
     // A merged copy or a front end alone is read after all, so that the refusal can say what it holds.
-    let beside = [(merged, "it is a merged copy of the rank files"), (front_ends, FRONT_END)];
+    let beside = [(merged, MERGED), (front_ends, FRONT_END)];
     for (candidates, reason) in beside {
         if kept.is_empty() {
             kept.extend(candidates);
@@ -91,6 +94,11 @@ pub fn by_first_bytes(located: &mut Located) -> Result<(), CaptureError> {
     }
     located.candidates = kept;
     Ok(())
+}
+
+/// SGLang writes `merged-<name>` beside the files that it merged.
+fn is_merged_by_name(name: &str) -> bool {
+    name.to_ascii_lowercase().starts_with("merged-")
 }
 
 fn first_bytes(candidate: &Candidate) -> Result<Sniff, CaptureError> {
@@ -134,7 +142,20 @@ pub fn by_content(files: Vec<ReadFile>, left_out: &mut Vec<LeftOut>) -> Result<V
             Part::Merged(_) => merged.push((file, part)),
         }
     }
+    // By name alone, and beside other files: a copy whose process ids bear no mark.
+    let (copies, formal): (Vec<ReadFile>, Vec<ReadFile>) = formal
+        .into_iter()
+        .partition(|file| is_merged_by_name(&source::file_name(std::path::Path::new(&file.label))));
     let mut kept = formal;
+    if kept.is_empty() {
+        kept = copies;
+    } else {
+        left_out.extend(
+            copies
+                .into_iter()
+                .map(|file| LeftOut { path: PathBuf::from(file.label), reason: MERGED.to_owned() }),
+        );
+    }
     if let Some((file, part)) = merged.first().filter(|_| kept.is_empty()) {
         return Err(CaptureError::Merged {
             path: file.label.clone(),

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::SourceError;
-use super::name::{PathStage, Position, file_name, stage_of, stage_of_directories};
+use super::name::{PathStage, Position, file_name, rank_of_directories, stage_of_file};
 use super::server_log::is_log;
 
 /// A file that may be a trace.
@@ -76,7 +76,7 @@ impl Search {
     fn input(&mut self, input: &Path) -> Result<(), SourceError> {
         if input == Path::new("-") {
             if self.is_new(input, "it was named twice") {
-                self.candidate(input, input, None, true);
+                self.candidate(input, input, true);
             }
             return Ok(());
         }
@@ -142,7 +142,7 @@ impl Search {
         if log.is_file() && log != path && !self.located.logs.contains(&log) {
             self.located.logs.push(log);
         }
-        self.candidate(path, parent, stage_of(&file_name(parent)), is_named);
+        self.candidate(path, parent, is_named);
     }
 
     fn directory(&mut self, root: &Path, directory: &Path, depth: usize) -> Result<(), SourceError> {
@@ -175,7 +175,7 @@ impl Search {
                 match metadata {
                     Ok(metadata) if metadata.is_file() => {
                         if self.is_new(&path, "") {
-                            self.candidate(&path, root, stage_of_directories(root, &path), false);
+                            self.candidate(&path, root, false);
                         }
                     }
                     Ok(_) => self.leave_out(&path, "it is no regular file"),
@@ -186,13 +186,16 @@ impl Search {
         Ok(())
     }
 
-    fn candidate(&mut self, path: &Path, root: &Path, stage: Option<PathStage>, is_named: bool) {
-        let name = file_name(path);
+    fn candidate(&mut self, path: &Path, root: &Path, is_named: bool) {
+        let mut position = Position::of(&file_name(path));
+        if position == Position::default() {
+            position.rank = rank_of_directories(root, path);
+        }
         self.roots.push(root.to_owned());
         self.located.candidates.push(Candidate {
             path: path.to_owned(),
-            position: Position::of(&name),
-            stage: stage_of(&name).or(stage),
+            position,
+            stage: stage_of_file(root, path),
             is_named,
         });
     }

@@ -13,7 +13,7 @@ mod text;
 
 pub use error::SourceError;
 pub use locate::{Candidate, LeftOut, Located, locate};
-pub use name::{PathStage, Position};
+pub use name::{PathStage, Position, file_name, may_be_size};
 pub use open::{Defect, Limits, Opened, open, sha256};
 pub use peek::{Peek, peek};
 pub use server_args::read_server_args;

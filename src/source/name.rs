@@ -3,7 +3,8 @@
 //! Names are read as words, runs of letters and digits, so that `frank1` names no rank and `prefilldecode`
 //! no stage.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Component, Path};
 
 /// The stage that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +60,57 @@ fn number_of(words: &[String], label: &str) -> Option<u32> {
     })
 }
 
-/// The stage that a name says. A name with words of both stages says neither.
-pub fn stage_of(name: &str) -> Option<PathStage> {
+/// The stage that a name says: `None` when it says nothing, `Some(None)` when it has words of both stages and
+/// so says neither.
+fn said(name: &str) -> Option<Option<PathStage>> {
     let words = words(name);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     match (has(&["prefill", "extend"]), has(&["decode"])) {
-        (true, false) => Some(PathStage::Prefill),
-        (false, true) => Some(PathStage::Decode),
-        (true, true) => None,
-        (false, false) => numbered_stage(&words),
+        (true, false) => Some(Some(PathStage::Prefill)),
+        (false, true) => Some(Some(PathStage::Decode)),
+        (true, true) => Some(None),
+        (false, false) => numbered_stage(&words).map(Some),
     }
+}
+
+/// The stage of a file: its own name's, else that of the nearest directory that speaks of one, up to `root`.
+pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
+    let mut names = std::iter::once(file_name(path)).chain(directories(root, path));
+    names.find_map(|name| said(&name))?
+}
+
+/// The rank of a file by the nearest directory that spells one out, `rank_3/trace.json`, up to `root`.
+pub fn rank_of_directories(root: &Path, path: &Path) -> Option<u32> {
+    directories(root, path).find_map(|name| Position::of(&name).rank)
+}
+
+/// The names of a file's directories, the nearest first, up to and with `root`.
+fn directories<'p>(root: &'p Path, path: &'p Path) -> impl Iterator<Item = String> + 'p {
+    let mut next = Some(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")));
+    std::iter::from_fn(move || {
+        let directory = next?;
+        next = if directory == root { None } else { directory.parent() };
+        Some(own_name(directory))
+    })
+}
+
+/// The name of a directory, also where it is spelled `.` or `..`.
+fn own_name(directory: &Path) -> String {
+    match directory.components().next_back() {
+        Some(Component::Normal(name)) => name.to_string_lossy().into_owned(),
+        _ => fs::canonicalize(directory).map(|real| file_name(&real)).unwrap_or_default(),
+    }
+}
+
+/// Whether the only number of a name could be the size of an axis as well: `model-tp4-h100.json`.
+pub fn may_be_size(name: &str) -> bool {
+    let words = words(name);
+    let position = Position::of(name);
+    let axes = [position.dp, position.pp, position.ep, position.tp];
+    let is_glued = |word: &String| {
+        word.strip_prefix("tp").is_some_and(|rest| !rest.is_empty() && rest.parse::<u32>().is_ok())
+    };
+    position.rank.is_none() && axes.iter().flatten().count() == 1 && words.iter().any(is_glued)
 }
 
 /// SGLang up to 0.5.2 wrote its enumeration's number for the stage: `…-TP-0-1.trace.json.gz`.
@@ -80,20 +122,6 @@ fn numbered_stage(words: &[String]) -> Option<PathStage> {
         "1" if is_axis => Some(PathStage::Prefill),
         "2" if is_axis => Some(PathStage::Decode),
         _ => None,
-    }
-}
-
-/// Nearest directory first: `runs/chunked_prefill_8k/decode/1.json` is decode. Nothing above `root` counts.
-pub fn stage_of_directories(root: &Path, path: &Path) -> Option<PathStage> {
-    let mut directory = path.parent()?;
-    loop {
-        if let Some(stage) = stage_of(&file_name(directory)) {
-            return Some(stage);
-        }
-        if directory == root {
-            return None;
-        }
-        directory = directory.parent()?;
     }
 }
 
@@ -142,6 +170,7 @@ mod tests {
     /// W-39: `prefill` in the name of a distant folder beats no `decode/` beside the file.
     #[test]
     fn stages_are_whole_words_and_the_nearest_wins() {
+        let stage_of = |name: &str| said(name).flatten();
         assert_eq!(stage_of("1-TP-0-EXTEND.trace.json.gz"), Some(PathStage::Prefill));
         assert_eq!(stage_of("1-TP-0-ForwardMode.DECODE.trace.json.gz"), Some(PathStage::Decode));
         assert_eq!(stage_of("1-TP-0-1.trace.json.gz"), Some(PathStage::Prefill));
@@ -150,9 +179,31 @@ mod tests {
         assert_eq!(stage_of("sglang_Qwen3-8B_prefilldecode.json.gz"), None);
         assert_eq!(stage_of("prefill-decode.json"), None);
         let root = Path::new("/runs/chunked_prefill_8k");
-        assert_eq!(
-            stage_of_directories(root, Path::new("/runs/chunked_prefill_8k/decode/1-TP-0.trace.json.gz")),
-            Some(PathStage::Decode)
-        );
+        let of = |path: &str| stage_of_file(root, &root.join(path));
+        assert_eq!(of("decode/1-TP-0.trace.json.gz"), Some(PathStage::Decode));
+        assert_eq!(of("a/1-TP-0.trace.json.gz"), Some(PathStage::Prefill));
+    }
+
+    #[test]
+    fn a_name_of_both_stages_is_asked_and_says_neither() {
+        let of = |path: &str| stage_of_file(Path::new("/runs"), &Path::new("/runs").join(path));
+        assert_eq!(of("decode/prefill_vs_decode/1.json"), None);
+        assert_eq!(of("decode/prefill-and-decode.json"), None);
+    }
+
+    #[test]
+    fn directories_spell_out_ranks_and_no_sizes() {
+        let of = |path: &str| rank_of_directories(Path::new("/runs"), &Path::new("/runs").join(path));
+        assert_eq!(of("rank_1/trace.json"), Some(1));
+        assert_eq!(of("worker2/a/trace.json"), Some(2));
+        assert_eq!(of("llama-tp4/trace.json"), None);
+    }
+
+    #[test]
+    fn a_lone_number_behind_its_axis_may_be_a_size() {
+        assert!(may_be_size("model-tp4-h100.json"));
+        for name in ["a-TP-4.json", "tp4_rank0.json", "DP1-TP2-DECODE.json", "dp4.json"] {
+            assert!(!may_be_size(name), "{name}");
+        }
     }
 }

@@ -34,13 +34,7 @@ impl Category {
             "kernel" | "Kernel" => Self::Kernel,
             "gpu_memcpy" | "Memcpy" | "memcpy" => Self::Copy,
             "gpu_memset" | "Memset" | "memset" => Self::Set,
-            "cuda_runtime"
-            | "cuda_driver"
-            | "Runtime"
-            | "hip_runtime"
-            | "hip_driver"
-            | "privateuse1_runtime"
-            | "privateuse1_driver" => Self::Launch,
+            "cuda_runtime" | "cuda_driver" | "Runtime" | "hip_runtime" | "hip_driver" => Self::Launch,
             "cpu_op" | "Operator" | "operator" if name.starts_with("ProfilerStep#") => Self::Annotation,
             "cpu_op" | "Operator" | "operator" => Self::CpuOp,
             "python_function" => Self::Python,
@@ -48,6 +42,8 @@ impl Category {
             "gpu_user_annotation" => Self::GpuAnnotation,
             // Kernels of an XPU are filed under `kernel` too; its runtime calls give it away.
             "xpu_runtime" | "xpu_driver" | "hpu_op" | "glow_runtime" => Self::OtherDevice,
+            // A backend that PyTorch itself does not know, such as an NPU's.
+            "privateuse1_runtime" | "privateuse1_driver" => Self::OtherDevice,
             other if other.starts_with("mtia_") => Self::OtherDevice,
             other if other.eq_ignore_ascii_case("kernel") => Self::Kernel,
             other if other.eq_ignore_ascii_case("gpu_memcpy") || other.eq_ignore_ascii_case("memcpy") => {

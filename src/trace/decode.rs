@@ -14,8 +14,8 @@ use super::category::Category;
 use super::health::HealthCode;
 use super::loss;
 use super::model::{
-    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId, Header,
-    Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
+    Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId,
+    GraphNodeId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
 use super::ns::{Ns, Span};
 use super::wire::{self, Args, Event, Key};
@@ -200,8 +200,7 @@ impl Decoder {
         }
         let args = Args::read(event.args);
         let names = &mut self.trace.names;
-        let device = DeviceId(track(names, args.device.or(event.pid)));
-        let stream = StreamId { device, stream: track(names, args.stream.or(event.tid)) };
+        let stream = stream(names, event, &args);
         let activity = Activity {
             name: names.intern(name),
             kind,
@@ -210,6 +209,8 @@ impl Decoder {
             correlation: args.correlation.and_then(wire::id).map(CorrelationId),
             external: args.external.and_then(wire::id).map(ExternalId),
             grid: args.grid.map_or([0; 3], wire::triple),
+            graph_node: args.graph_node.and_then(wire::id).map(GraphNodeId),
+            group: group(names, &args),
         };
         self.trace.activities.push(activity);
     }
@@ -270,8 +271,12 @@ impl Decoder {
 
     fn annotation(&mut self, event: &Event<'_>, name: &str, on_gpu: bool) {
         let Some(span) = self.span(event) else { return };
-        let name = self.trace.names.intern(name);
-        self.trace.annotations.push(Annotation { name, span, on_gpu });
+        let args = Args::read(event.args);
+        let names = &mut self.trace.names;
+        let stream = on_gpu.then(|| stream(names, event, &args));
+        let name = names.intern(name);
+        let external = args.external.and_then(wire::id).map(ExternalId);
+        self.trace.annotations.push(Annotation { name, span, on_gpu, stream, external });
     }
 
     fn span(&mut self, event: &Event<'_>) -> Option<Span> {
@@ -324,11 +329,12 @@ fn set_platform(header: &mut Header, key: &str) {
     key.split('_').next().unwrap_or_default().clone_into(&mut header.platform);
 }
 
-/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`.
+/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`, `"[TP-0] 6610"`.
 fn merged_rank(pid: &str) -> Option<&str> {
     let (mark, _) = pid.strip_prefix("\"[")?.split_once(']')?;
     let is_rank = ["TP", "DP", "PP", "EP"].iter().any(|axis| {
-        mark.strip_prefix(axis).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        let number = mark.strip_prefix(axis).map(|rest| rest.trim_start_matches(['-', '_', ' ']));
+        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
     });
     is_rank.then_some(mark)
 }
@@ -342,6 +348,8 @@ fn setup_kind(name: &str) -> Option<SetupKind> {
         ("GraphInstantiate", SetupKind::GraphInstantiate),
         ("ModuleLoad", SetupKind::CodeLoad),
         ("LibraryLoad", SetupKind::CodeLoad),
+        ("nvrtcCompile", SetupKind::CodeLoad),
+        ("hiprtcCompile", SetupKind::CodeLoad),
     ]
     .into_iter()
     .find_map(|(part, kind)| name.contains(part).then_some(kind))
@@ -354,6 +362,22 @@ fn time(value: Option<&str>) -> Option<Ns> {
 /// A process, thread, device or stream as text: numbers and texts mix inside one file.
 fn track(names: &mut Names, value: Option<&str>) -> NameId {
     names.intern(&value.and_then(wire::text).unwrap_or_default())
+}
+
+/// The stream that a row of the GPU stands on.
+fn stream(names: &mut Names, event: &Event<'_>, args: &Args<'_>) -> StreamId {
+    let device = DeviceId(track(names, args.device.or(event.pid)));
+    StreamId { device, stream: track(names, args.stream.or(event.tid)) }
+}
+
+/// The ranks of a collective. Long lists are cut short with dots; the group's name tells those apart.
+fn group(names: &mut Names, args: &Args<'_>) -> Option<NameId> {
+    let ranks = args.group_ranks?.trim_matches('"');
+    if ranks.contains("...") {
+        let name = args.group_name.and_then(wire::text).unwrap_or_default();
+        return Some(names.intern(&format!("{ranks} of group {name}")));
+    }
+    ranks.contains(|c: char| c.is_ascii_digit()).then(|| names.intern(ranks))
 }
 
 fn device_properties(value: &str) -> Vec<DeviceProperties> {

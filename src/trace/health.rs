@@ -82,6 +82,8 @@ health_codes! {
     StepEmpty = "step-empty", judged;
     /// A step that the CPU's annotations show and the GPU's do not, or the other way round.
     AnnotationDisagrees = "annotation-disagrees", judged;
+    /// A step is another stage than the name of its file says.
+    StageDisagrees = "stage-disagrees", judged;
     /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.
     IdleGap = "idle-gap", judged;
     /// Code was compiled or loaded onto the GPU inside the window.

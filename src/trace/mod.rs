@@ -15,6 +15,7 @@ pub use health::{Health, HealthCode, LOSS_LIMIT, advice, forbids_judgement};
 pub use loss::captures_by_thread;
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
-    ExternalId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
+    ExternalId, GraphNodeId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId,
+    ThreadId, Trace,
 };
 pub use ns::{Ns, Span};

@@ -74,6 +74,10 @@ pub struct CorrelationId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId(pub u64);
 
+/// Numbers the nodes of graphs in the order in which they were recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GraphNodeId(pub u64);
+
 /// What kind of work occupied the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActivityKind {
@@ -102,6 +106,10 @@ pub struct Activity {
     pub external: Option<ExternalId>,
     /// Blocks per axis of the launch; zeros when unknown.
     pub grid: [u32; 3],
+    /// The node of a graph that it replays, if the trace says.
+    pub graph_node: Option<GraphNodeId>,
+    /// The ranks that a collective runs over, as the row spells them; rows of one group agree on every rank.
+    pub group: Option<NameId>,
 }
 
 /// A runtime or driver call that queued GPU work.
@@ -180,6 +188,10 @@ pub struct Annotation {
     pub span: Span,
     /// Whether the profiler drew it on the GPU's tracks.
     pub on_gpu: bool,
+    /// The stream that it is drawn on, for a drawing.
+    pub stream: Option<StreamId>,
+    /// What a range and its drawings carry both, if the trace says.
+    pub external: Option<ExternalId>,
 }
 
 /// One entry of the header's device list.

@@ -155,6 +155,12 @@ pub struct Args<'a> {
     pub grid: Option<&'a str>,
     /// Name of the kernel, on ROCm's launch rows.
     pub kernel: Option<&'a str>,
+    /// The node of a replayed graph.
+    pub graph_node: Option<&'a str>,
+    /// The ranks of a collective.
+    pub group_ranks: Option<&'a str>,
+    /// The name of a collective's process group.
+    pub group_name: Option<&'a str>,
 }
 
 impl<'a> Args<'a> {
@@ -169,6 +175,9 @@ impl<'a> Args<'a> {
                 "External id" | "external id" => args.external = Some(value),
                 "grid" => args.grid = Some(value),
                 "kernel" => args.kernel = Some(value),
+                "graph node id" => args.graph_node = Some(value),
+                "Process Group Ranks" => args.group_ranks = Some(value),
+                "Process Group Name" => args.group_name = Some(value),
                 _ => {}
             });
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::classify::{Class, Classifier, Role};
 use super::interval::{self, Hidden, Interval, Measured};
+use super::queue::Queue;
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
 use super::window;
@@ -20,7 +21,10 @@ impl Classes {
     pub fn of(trace: &Trace, classifier: &Classifier) -> Self {
         let mut classes = Vec::new();
         let mut of_name: Vec<Option<u32>> = vec![None; trace.names.len()];
-        for activity in &trace.activities {
+        // A copy that bears a kernel's name is classified as the kernel: the order in the file decides nothing.
+        let mut activities: Vec<&Activity> = trace.activities.iter().collect();
+        activities.sort_by_key(|activity| activity.kind);
+        for activity in activities {
             if let Some(slot) = of_name.get_mut(activity.name.0 as usize)
                 && slot.is_none()
             {
@@ -67,6 +71,8 @@ pub struct Timeline {
     pub step_stages: Vec<Stage>,
     /// What the stages rest on.
     pub evidence: StageEvidence,
+    /// When each activity of the trace was queued.
+    pub queue: Queue,
 }
 
 impl Timeline {
@@ -78,25 +84,25 @@ impl Timeline {
         health: &mut Health,
     ) -> Self {
         let classes = Classes::of(trace, classifier);
-        let steps = steps::find(trace, &classes, health);
+        let queue = Queue::of(trace);
+        let steps = steps::find(trace, &classes, &queue, health);
         let is_told = steps.steps.iter().any(|step| step.stage.is_some());
         let evidence = match path_stage {
-            None if is_told && steps.found_by == FoundBy::Period => StageEvidence::Inferred,
-            Some(_) if steps.found_by == FoundBy::Period => StageEvidence::Directory,
-            _ if is_told => StageEvidence::Annotation,
+            _ if is_told && steps.found_by == FoundBy::Annotation => StageEvidence::Annotation,
+            _ if is_told => StageEvidence::Inferred,
             Some(_) => StageEvidence::Directory,
             None => StageEvidence::None,
         };
-        let step_stages: Vec<Stage> = steps
-            .steps
-            .iter()
-            // A name that somebody gave outranks what the kernels suggest, and not what the server says.
-            .map(|step| match (path_stage, step.stage) {
-                (Some(named), _) if steps.found_by == FoundBy::Period => named,
-                (_, Some(told)) => told,
-                (named, None) => named.unwrap_or(Stage::All),
-            })
-            .collect();
+        // What a step shows of itself outranks the name of the file, which speaks for all steps at once.
+        let step_stages: Vec<Stage> =
+            steps.steps.iter().map(|step| step.stage.or(path_stage).unwrap_or(Stage::All)).collect();
+        if let Some(named) = path_stage {
+            for stage in step_stages.iter().filter(|stage| **stage != named) {
+                health.count(HealthCode::StageDisagrees, || {
+                    format!("a step of a file that is named {} is {}", named.as_str(), stage.as_str())
+                });
+            }
+        }
         count_missing_launches(trace, health);
         window::inspect(trace, &steps.of_activity, health);
 
@@ -116,7 +122,36 @@ impl Timeline {
         placed.sort_by_key(|(one, _)| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));
         let (mut placed, hidden): (Vec<Placed>, Vec<_>) = placed.into_iter().unzip();
         adopt_strays(&mut placed, step_stages.first().copied().unwrap_or(Stage::All));
-        Self { placed, hidden, classes, found_by: steps.found_by, step_stages, evidence }
+        Self { placed, hidden, classes, found_by: steps.found_by, step_stages, evidence, queue }
+    }
+}
+
+impl Timeline {
+    /// What the name of a stage rests on.
+    pub fn evidence_of(&self, stage: Stage) -> StageEvidence {
+        if stage == Stage::All { StageEvidence::None } else { self.evidence }
+    }
+
+    /// Takes the steps of a stage out; their work counts for another one, outside of every step.
+    pub fn leave(&mut self, stage: Stage, own: Stage) {
+        let mut kept = Vec::new();
+        let number: Vec<Option<usize>> = self
+            .step_stages
+            .iter()
+            .map(|of_step| {
+                (*of_step != stage).then(|| {
+                    kept.push(*of_step);
+                    kept.len() - 1
+                })
+            })
+            .collect();
+        for one in &mut self.placed {
+            one.step = one.step.and_then(|step| number.get(step).copied().flatten());
+            if one.stage == stage {
+                one.stage = own;
+            }
+        }
+        self.step_stages = kept;
     }
 }
 

@@ -91,11 +91,15 @@ pub fn triage_of_rank(
         }
     }
     let model = server_args.as_ref().and_then(model_of);
-    for input in inputs {
+    let mut timelines: Vec<Timeline> = inputs
+        .iter()
+        .map(|input| Timeline::of(input.trace, classifier, input.path_stage, &mut health))
+        .collect();
+    settle(inputs, &mut timelines);
+    for (input, timeline) in inputs.iter().zip(timelines) {
         let trace = input.trace;
         health.merge(&trace.health);
-        let timeline = Timeline::of(trace, classifier, input.path_stage, &mut health);
-        facts.add(&timeline);
+        facts.add(trace, &timeline);
         let explained = Explained::of(trace, frames, &maps);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
@@ -171,6 +175,24 @@ pub fn triage_of_rank(
     Ok((triage, facts))
 }
 
+/// Leaves a stage to the file that is named for it.
+///
+/// A server that profiles by stage cuts its files at steps, and one that belongs to the other file may slip in.
+/// Such a step is work outside every step of the file's own stage.
+fn settle(inputs: &[Input<'_>], timelines: &mut [Timeline]) {
+    let named: Vec<Stage> = inputs
+        .iter()
+        .zip(timelines.iter())
+        .filter_map(|(input, timeline)| input.path_stage.filter(|stage| timeline.step_stages.contains(stage)))
+        .collect();
+    for (input, timeline) in inputs.iter().zip(timelines) {
+        let Some(own) = input.path_stage.filter(|own| timeline.step_stages.contains(own)) else { continue };
+        for stage in named.iter().filter(|stage| **stage != own) {
+            timeline.leave(*stage, own);
+        }
+    }
+}
+
 fn searched(catalog: &PathCatalog) -> Searched {
     let number = |of: &dyn Fn(&&Entry) -> bool| catalog.entries().iter().filter(of).count() as u64;
     Searched {
@@ -209,7 +231,7 @@ fn stages_of(timeline: &Timeline) -> Vec<Stage> {
 fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage {
     StageTriage {
         stage,
-        stage_evidence: timeline.evidence,
+        stage_evidence: timeline.evidence_of(stage),
         steps: kernel_table::totals(timeline, stage),
         kernels: kernel_table::rows(trace, timeline, stage),
         overlaps: Vec::new(),

@@ -21,8 +21,8 @@ const FILES: [(&str, &[&str]); 4] = [
     ("tokenspeed", &["tokenspeed/"]),
 ];
 
-/// An operator namespace that only one engine registers.
-const OPS: [(&str, &str); 3] = [("sglang", "sglang::"), ("vllm", "vllm::"), ("trtllm", "trtllm::")];
+/// An operator namespace that only one engine registers. TensorRT-LLM loads other engines' operators too.
+const OPS: [(&str, &str); 3] = [("sglang", "sglang::"), ("trtllm", "trtllm::"), ("vllm", "vllm::")];
 
 /// Decides which engine wrote a trace; `unknown` when nothing that only one engine writes is found.
 pub fn detect(trace: &Trace) -> Framework {
@@ -43,7 +43,11 @@ pub fn detect(trace: &Trace) -> Framework {
     let annotation = |prefix: &str| {
         trace.annotations.iter().map(|one| trace.names.get(one.name)).find(|name| name.starts_with(prefix))
     };
-    if let Some(name) = annotation("step[") {
+    // Several engines write `step[…]`; an operator of TensorRT-LLM's tells it apart.
+    let has_op =
+        |namespace: &str| trace.cpu_ops.iter().any(|op| trace.names.get(op.name).starts_with(namespace));
+    let is_trtllm = has_op("trtllm::") && !has_op("sglang::");
+    if let Some(name) = annotation("step[").filter(|_| !is_trtllm) {
         return Framework { id: "sglang", evidence: format!("the annotation {name}") };
     }
     for (id, namespace) in OPS {

@@ -15,7 +15,7 @@ mod layers;
 mod model;
 pub mod overlap;
 pub mod paths;
-mod period;
+mod queue;
 mod ranks;
 mod stage;
 mod steps;

@@ -3,7 +3,9 @@
 //! A collective ends when the last rank has come. On the rank that comes last it takes what it costs; on the
 //! others it includes waiting for that rank. So the smallest added time over ranks is the cost of an instance,
 //! and everything above is waiting. Instances are matched by order: the n-th one of a kernel id in a step of a
-//! stage. Where ranks disagree about how many there are, nothing is matched and the row says so.
+//! stage, among the ranks that it runs over. These the row of a collective names, where its library writes them;
+//! else they are the ranks of one replica or pipeline stage, by the names of their files; else all. Where ranks
+//! disagree about how many there are, nothing is matched and the row says so.
 //!
 //! Facts of a rank are kept while the next one is read: sums by role, and single instances of communication
 //! kernels only.
@@ -16,6 +18,7 @@ use super::classify::Role;
 use super::kernel_table::median;
 use super::model::{Collective, CollectiveRank, Ranks, RoleSpread, Straggler, StragglerRole};
 use super::stage::Stage;
+use crate::trace::Trace;
 
 /// A rank that computes longer than the median rank by more than this, in percent, is a straggler.
 const STRAGGLER_PCT: f64 = 5.0;
@@ -27,6 +30,8 @@ const EVIDENCE_ROLES: usize = 3;
 #[derive(Debug, Clone, Default)]
 pub struct RankFacts {
     rank: u32,
+    /// The replica or pipeline stage; ranks of two of them share no collective that does not say so.
+    replica: u32,
     stages: BTreeMap<Stage, StageFacts>,
 }
 
@@ -36,7 +41,7 @@ struct StageFacts {
     /// Added nanoseconds inside steps.
     roles: BTreeMap<Role, i64>,
     /// Each instance of a communication kernel, by step and in order of start.
-    collectives: BTreeMap<String, Vec<Vec<Instance>>>,
+    collectives: BTreeMap<Key, Vec<Vec<Instance>>>,
 }
 
 /// One instance of a communication kernel on one rank, in nanoseconds.
@@ -46,6 +51,16 @@ struct Instance {
     /// The part during which no other stream of the device worked.
     exclusive: i64,
 }
+
+/// Instances that belong together: of one kernel id, over one set of ranks where the trace names them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    kernel: String,
+    over: Option<String>,
+}
+
+/// What a rank has of one collective: its number, its facts of the stage, and its instances by step.
+type Part<'f> = (u32, Option<&'f StageFacts>, &'f [Vec<Instance>]);
 
 impl StageFacts {
     fn per_step(&self, ns: i64) -> i64 {
@@ -70,11 +85,16 @@ fn is_compute(role: Role) -> bool {
 impl RankFacts {
     /// Of a rank of which nothing is known yet.
     pub fn new(rank: u32) -> Self {
-        Self { rank, stages: BTreeMap::new() }
+        Self { rank, replica: 0, stages: BTreeMap::new() }
+    }
+
+    /// Sets the replica or pipeline stage that the rank is part of.
+    pub fn set_replica(&mut self, replica: u32) {
+        self.replica = replica;
     }
 
     /// Adds one of the rank's files.
-    pub fn add(&mut self, timeline: &Timeline) {
+    pub fn add(&mut self, trace: &Trace, timeline: &Timeline) {
         // Steps are numbered over a file; here each stage counts its own.
         let mut number = Vec::with_capacity(timeline.step_stages.len());
         for stage in &timeline.step_stages {
@@ -88,10 +108,9 @@ impl RankFacts {
             let facts = self.stages.entry(one.stage).or_default();
             *facts.roles.entry(class.role).or_default() += one.measured.added.0;
             if class.role == Role::Communication {
-                if !facts.collectives.contains_key(&class.id) {
-                    facts.collectives.insert(class.id.clone(), Vec::new());
-                }
-                let Some(steps) = facts.collectives.get_mut(&class.id) else { continue };
+                let over = one.activity.group.map(|group| trace.names.get(group).to_owned());
+                let key = Key { kernel: class.id.clone(), over };
+                let steps = facts.collectives.entry(key).or_default();
                 if steps.len() <= step {
                     steps.resize(step + 1, Vec::new());
                 }
@@ -126,7 +145,7 @@ pub fn compare(ranks: &[RankFacts]) -> Option<Ranks> {
         }
         result.spread.extend(spread(stage, &of_stage));
         result.stragglers.extend(stragglers(stage, &of_stage));
-        result.collectives.extend(collectives(stage, &of_stage, of_stage.len() == ranks.len()));
+        result.collectives.extend(collectives(stage, ranks));
     }
     Some(result)
 }
@@ -182,53 +201,79 @@ fn evidence(of: &StageFacts, ranks: &[(u32, &StageFacts)]) -> Vec<StragglerRole>
     roles
 }
 
-fn collectives(stage: Stage, ranks: &[(u32, &StageFacts)], is_everywhere: bool) -> Vec<Collective> {
-    let mut kernels: Vec<&String> = ranks.iter().flat_map(|(_, facts)| facts.collectives.keys()).collect();
-    kernels.sort_unstable();
-    kernels.dedup();
-    let mut rows: Vec<Collective> = kernels
+fn collectives(stage: Stage, ranks: &[RankFacts]) -> Vec<Collective> {
+    // Ranks are numbered within their replica, so a set of ranks is one of each replica.
+    let mut keys: Vec<(u32, &Key)> = ranks
+        .iter()
+        .filter_map(|rank| Some((rank.replica, rank.stages.get(&stage)?)))
+        .flat_map(|(replica, facts)| facts.collectives.keys().map(move |key| (replica, key)))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut rows: Vec<Collective> = keys
         .into_iter()
-        .map(|kernel| {
-            let of_rank: Vec<&[Vec<Instance>]> = ranks
+        .map(|(replica, key)| {
+            let parts: Vec<Part<'_>> = ranks
                 .iter()
-                .map(|(_, facts)| facts.collectives.get(kernel).map_or(&[][..], Vec::as_slice))
-                .collect();
-            let steps = ranks.first().map_or(0, |(_, facts)| facts.steps);
-            let is_matched = is_everywhere
-                && ranks.iter().all(|(_, facts)| facts.steps == steps)
-                && of_rank
-                    .iter()
-                    .all(|one| counts(one) == counts(of_rank.first().copied().unwrap_or_default()));
-            let true_total = is_matched.then(|| true_cost(&of_rank, |one| one.added));
-            let exposed_total = is_matched.then(|| true_cost(&of_rank, |one| one.exclusive));
-            let of_a_step = |total: Option<i64>| total.and_then(|ns| Some(ranks.first()?.1.per_step(ns)));
-            let parts: Vec<CollectiveRank> = ranks
-                .iter()
-                .zip(&of_rank)
-                .map(|((rank, facts), steps)| {
-                    let total: i64 = steps.iter().flatten().map(|one| one.added).sum();
-                    CollectiveRank {
-                        rank: *rank,
-                        instances: steps.iter().map(Vec::len).sum::<usize>() as u64,
-                        ns: facts.per_step(total),
-                        waiting_ns: true_total.map(|cost| facts.per_step(total - cost)),
-                    }
+                .filter(|rank| rank.replica == replica)
+                .map(|rank| {
+                    let facts = rank.stages.get(&stage);
+                    let instances = facts.and_then(|facts| facts.collectives.get(key));
+                    (rank.rank, facts, instances.map_or(&[][..], Vec::as_slice))
+                })
+                // A rank that the collective does not run over has no part in it.
+                .filter(|(rank, _, instances)| {
+                    key.over.as_ref().is_none_or(|over| !instances.is_empty() || names(over, *rank))
                 })
                 .collect();
-            Collective {
-                stage,
-                kernel: kernel.clone(),
-                matched: is_matched,
-                true_ns: of_a_step(true_total),
-                exposed_ns: of_a_step(exposed_total),
-                waiting_ns: parts.iter().map(|part| part.waiting_ns).sum(),
-                ranks: parts,
-            }
+            collective(stage, key, &parts)
         })
         .collect();
     let longest = |row: &Collective| row.ranks.iter().map(|part| part.ns).max().unwrap_or(0);
-    rows.sort_by(|a, b| longest(b).cmp(&longest(a)).then_with(|| a.kernel.cmp(&b.kernel)));
+    rows.sort_by(|a, b| {
+        let first = |row: &Collective| row.ranks.first().map(|part| part.rank);
+        (longest(b).cmp(&longest(a))).then_with(|| (&a.kernel, first(a)).cmp(&(&b.kernel, first(b))))
+    });
     rows
+}
+
+/// Whether a set of ranks, written `[0, 1]`, holds a rank.
+fn names(over: &str, rank: u32) -> bool {
+    over.split(|c: char| !c.is_ascii_digit()).any(|number| number.parse() == Ok(rank))
+}
+
+fn collective(stage: Stage, key: &Key, parts: &[Part<'_>]) -> Collective {
+    let first = parts.iter().find_map(|(_, facts, _)| *facts);
+    let steps = first.map_or(0, |facts| facts.steps);
+    let instances: Vec<&[Vec<Instance>]> = parts.iter().map(|(.., instances)| *instances).collect();
+    let is_matched = parts.len() > 1
+        && parts.iter().all(|(_, facts, _)| facts.is_some_and(|facts| facts.steps == steps))
+        && instances.iter().all(|one| counts(one) == counts(instances.first().copied().unwrap_or_default()));
+    let true_total = is_matched.then(|| true_cost(&instances, |one| one.added));
+    let exposed_total = is_matched.then(|| true_cost(&instances, |one| one.exclusive));
+    let of_a_step = |total: Option<i64>| total.and_then(|ns| Some(first?.per_step(ns)));
+    let ranks: Vec<CollectiveRank> = parts
+        .iter()
+        .map(|(rank, facts, steps)| {
+            let total: i64 = steps.iter().flatten().map(|one| one.added).sum();
+            let per_step = |ns: i64| facts.map_or(0, |facts| facts.per_step(ns));
+            CollectiveRank {
+                rank: *rank,
+                instances: steps.iter().map(Vec::len).sum::<usize>() as u64,
+                ns: per_step(total),
+                waiting_ns: true_total.map(|cost| per_step(total - cost)),
+            }
+        })
+        .collect();
+    Collective {
+        stage,
+        kernel: key.kernel.clone(),
+        matched: is_matched,
+        true_ns: of_a_step(true_total),
+        exposed_ns: of_a_step(exposed_total),
+        waiting_ns: ranks.iter().map(|part| part.waiting_ns).sum(),
+        ranks,
+    }
 }
 
 /// Instances of each step; steps at the end that have none do not count.
@@ -261,10 +306,52 @@ mod tests {
         let facts = StageFacts {
             steps: steps.len(),
             roles: compute.iter().copied().collect(),
-            collectives: [("all-reduce".to_owned(), steps.iter().map(|step| instances(step)).collect())]
-                .into(),
+            collectives: [(key(None), steps.iter().map(|step| instances(step)).collect())].into(),
         };
-        RankFacts { rank, stages: [(Stage::Decode, facts)].into() }
+        RankFacts { rank, replica: 0, stages: [(Stage::Decode, facts)].into() }
+    }
+
+    fn key(over: Option<&str>) -> Key {
+        Key { kernel: "all-reduce".to_owned(), over: over.map(str::to_owned) }
+    }
+
+    /// The rows as `(true cost, ranks)`.
+    fn rows(ranks: &[RankFacts]) -> Vec<(Option<i64>, Vec<u32>)> {
+        let rows = compare(ranks).unwrap().collectives.into_iter();
+        rows.map(|row| (row.true_ns, row.ranks.iter().map(|part| part.rank).collect())).collect()
+    }
+
+    #[test]
+    fn replicas_share_no_collective() {
+        let mut ranks =
+            [rank(0, &[&[10]], &[]), rank(1, &[&[12]], &[]), rank(2, &[&[40]], &[]), rank(3, &[&[36]], &[])];
+        ranks[2].set_replica(1);
+        ranks[3].set_replica(1);
+        assert_eq!(rows(&ranks), [(Some(36), vec![2, 3]), (Some(10), vec![0, 1])]);
+    }
+
+    #[test]
+    fn a_collective_runs_over_the_ranks_that_it_names() {
+        let over = |number: u32, over: &str, ns: i64| {
+            let mut one = rank(number, &[], &[]);
+            let facts = one.stages.get_mut(&Stage::Decode).unwrap();
+            facts.steps = 1;
+            facts.collectives = [(key(Some(over)), vec![instances(&[ns])])].into();
+            one
+        };
+        let ranks =
+            [over(0, "[0, 1]", 10), over(1, "[0, 1]", 30), over(2, "[2, 3]", 50), over(3, "[2, 3]", 70)];
+        assert_eq!(rows(&ranks), [(Some(50), vec![2, 3]), (Some(10), vec![0, 1])]);
+        // One of those named ran none of it, and another is not in the capture.
+        let few = [over(0, "[0, 1]", 10), rank(1, &[&[]], &[]), over(2, "[2, 3]", 50)];
+        assert!(rows(&few).iter().all(|(cost, _)| cost.is_none()), "{:?}", rows(&few));
+    }
+
+    #[test]
+    fn a_rank_alone_in_its_replica_is_matched_with_nobody() {
+        let mut ranks = [rank(0, &[&[10]], &[]), rank(1, &[&[12]], &[])];
+        ranks[1].set_replica(1);
+        assert_eq!(rows(&ranks), [(None, vec![1]), (None, vec![0])]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stage::Label;
-use crate::trace::{CorrelationId, Health, HealthCode, Ns, SetupKind, Span, Trace};
+use crate::trace::{CorrelationId, Health, HealthCode, NameId, Ns, SetupKind, Span, Trace};
 
 /// GPU idle for longer is no part of serving. No serving trace of the corpus is idle for 50 ms at a stretch but
 /// two, from which a step was cut out: 463 and 493 ms remain there.
@@ -19,6 +19,23 @@ pub fn inspect(trace: &Trace, step_of: &[Option<usize>], health: &mut Health) {
     autotuning(trace, health);
     idle(trace, step_of, health);
     drawings(trace, health);
+    devices(trace, health);
+}
+
+/// Vendors whose accelerators run neither CUDA nor HIP, by a word of the device's name.
+const OTHER_VENDORS: [&str; 9] =
+    ["intel", "ascend", "gaudi", "habana", "mtia", "tpu", "trainium", "inferentia", "cambricon"];
+
+/// Kernels of an accelerator that cannot be judged are filed as kernels; the header's device list gives it away.
+fn devices(trace: &Trace, health: &mut Health) {
+    let Some(gpu) = trace.gpu().filter(|_| !trace.activities.is_empty()) else { return };
+    let words = gpu.to_ascii_lowercase();
+    let mut words = words.split(|c: char| !c.is_ascii_alphabetic());
+    if words.any(|word| OTHER_VENDORS.contains(&word)) {
+        health.count(HealthCode::DeviceUnsupported, || {
+            format!("the kernels ran on {gpu}; only CUDA and HIP can be judged")
+        });
+    }
 }
 
 fn setups(trace: &Trace, health: &mut Health) {
@@ -31,30 +48,80 @@ fn setups(trace: &Trace, health: &mut Health) {
         };
         health.count(code, || trace.names.get(call.name).to_owned());
     }
-    for annotation in trace.annotations.iter().filter(|annotation| !annotation.on_gpu) {
-        let name = trace.names.get(annotation.name);
-        if name.starts_with("entire_frame_compile") {
-            health.count(HealthCode::JitInWindow, || name.to_owned());
-        }
+    // Compilers call one another; the outermost call counts.
+    for (span, name) in outermost(trace, is_compilation) {
+        health.count(HealthCode::JitInWindow, || format!("{name}, {:.1} ms", span.length().as_ms()));
     }
 }
 
-/// Python functions that run a kernel again and again to time it: Triton's and Inductor's.
+/// A part of a file's path, and the functions in it.
+type Functions = (&'static str, &'static [&'static str]);
+
+/// Python functions that compile a kernel: Triton's, Inductor's, and those of just-in-time GEMM libraries.
+const COMPILERS: [Functions; 9] = [
+    ("triton/compiler/compiler.py", &["compile"]),
+    ("triton/runtime/jit.py", &["_do_compile", "compile", "warmup"]),
+    ("torch/_inductor/compile_fx.py", &[]),
+    ("torch/_inductor/async_compile.py", &[]),
+    ("torch/_dynamo/convert_frame.py", &["_compile", "compile_inner", "_compile_inner"]),
+    ("torch/utils/cpp_extension.py", &["load", "_jit_compile", "load_inline"]),
+    ("flashinfer/jit/core.py", &["build", "build_and_load", "load_cuda_ops"]),
+    ("deep_gemm/jit", &["build", "compile"]),
+    ("cutlass/base_dsl", &["compile_and_cache", "compile_and_jit"]),
+];
+
+/// Python functions that run a kernel again and again to time it: of Triton, Inductor, FlashInfer, TensorRT-LLM.
+const TUNERS: [Functions; 3] = [
+    ("triton/runtime/autotuner.py", &["_bench", "do_bench", "benchmark"]),
+    ("autotuner.py", &["_bench", "_profile_single_kernel", "_profile_runners", "profile"]),
+    ("autotune_process.py", &["benchmark"]),
+];
+
+/// Whether a frame, `path/file.py(12): function`, is one of some functions; no functions are all of a file.
+fn is_one_of(frame: &str, functions: &[Functions]) -> bool {
+    let Some((place, function)) = frame.split_once("): ") else { return false };
+    let Some((file, _)) = place.rsplit_once('(') else { return false };
+    functions.iter().any(|(path, names)| {
+        let is_there = file.ends_with(path) || (!path.contains(".py") && file.contains(path));
+        is_there && (names.is_empty() || names.contains(&function))
+    })
+}
+
+fn is_compilation(name: &str) -> bool {
+    name.starts_with("entire_frame_compile") || is_one_of(name, &COMPILERS)
+}
+
+/// What runs a kernel again and again to time it.
 fn is_benchmark(name: &str) -> bool {
-    name.contains("do_bench")
-        || name.contains("benchmark_all_configs")
-        || (name.contains("autotuner.py") && name.contains("_bench"))
+    name.contains("do_bench") || name.contains("benchmark_all_configs") || is_one_of(name, &TUNERS)
+}
+
+/// Calls, ops and ranges of the CPU of which a name says something, without those inside another of the same
+/// time: `(span, name)`, in order.
+fn outermost(trace: &Trace, is_wanted: fn(&str) -> bool) -> Vec<(Span, &str)> {
+    let frames = trace.python_frames.iter().map(|frame| (frame.span, frame.name));
+    let ops = trace.cpu_ops.iter().map(|op| (op.span, op.name));
+    let ranges = trace.annotations.iter().filter(|one| !one.on_gpu).map(|one| (one.span, one.name));
+    let mut known: BTreeMap<NameId, bool> = BTreeMap::new();
+    let mut found: Vec<(Span, &str)> = Vec::new();
+    for (span, name) in frames.chain(ops).chain(ranges) {
+        let text = trace.names.get(name);
+        if *known.entry(name).or_insert_with(|| is_wanted(text)) {
+            found.push((span, text));
+        }
+    }
+    found.sort_by_key(|(span, name)| (span.start, std::cmp::Reverse(span.end), *name));
+    let mut outer: Vec<(Span, &str)> = Vec::new();
+    for (span, name) in found {
+        if outer.last().is_none_or(|(last, _)| span.start >= last.end) {
+            outer.push((span, name));
+        }
+    }
+    outer
 }
 
 fn autotuning(trace: &Trace, health: &mut Health) {
-    let frames = trace.python_frames.iter().map(|frame| (frame.name, frame.span));
-    let ranges = trace.annotations.iter().map(|annotation| (annotation.name, annotation.span));
-    let spans: Vec<Span> = frames
-        .chain(ranges)
-        .filter(|(name, _)| is_benchmark(trace.names.get(*name)))
-        .map(|(_, span)| span)
-        .collect();
-    let spans = united(spans);
+    let spans = united(outermost(trace, is_benchmark).into_iter().map(|(span, _)| span).collect());
     if spans.is_empty() {
         return;
     }
@@ -219,8 +286,40 @@ mod tests {
     }
 
     #[test]
+    fn compilers_are_told_by_their_functions_and_counted_once() {
+        for name in [
+            "triton/compiler/compiler.py(220): compile",
+            "/opt/venv/lib/python3.12/site-packages/triton/runtime/jit.py(560): _do_compile",
+            "torch/_inductor/compile_fx.py(1): compile_fx_inner",
+            "flashinfer/jit/core.py(70): build",
+        ] {
+            let inner = step("python_function", "triton/compiler/compiler.py(220): compile", (110, 5));
+            let events = [step("python_function", name, (100, 50)), inner, pair(1, 10, 60)];
+            assert_eq!(health(&events).get(HealthCode::JitInWindow), 1, "{name}");
+        }
+        let other = [step("python_function", "serving/compile.py(3): compile", (100, 50)), pair(1, 10, 60)];
+        assert_eq!(health(&other).get(HealthCode::JitInWindow), 0);
+    }
+
+    #[test]
+    fn kernels_of_other_vendors_are_told_by_the_header() {
+        let events = pair(1, 10, 60);
+        for (gpu, count) in [("Intel(R) Data Center GPU Max 1550", 1), ("Ascend910B", 1), ("NVIDIA H100", 0)]
+        {
+            let text =
+                format!(r#"{{"deviceProperties":[{{"id":0,"name":"{gpu}"}}],"traceEvents":[{events}]}}"#);
+            let trace = crate::trace::read(text.as_bytes()).unwrap();
+            let mut health = Health::default();
+            inspect(&trace, &vec![Some(0); trace.activities.len()], &mut health);
+            assert_eq!(health.get(HealthCode::DeviceUnsupported), count, "{gpu}");
+        }
+    }
+
+    #[test]
     fn launches_that_only_time_a_kernel_are_told_from_those_that_serve() {
         for (cat, name) in [
+            ("python_function", "flashinfer/autotuner.py(400): _profile_single_kernel"),
+            ("python_function", "tensorrt_llm/_torch/autotuner.py(400): _profile_single_kernel"),
             ("python_function", "triton/testing.py(96): do_bench"),
             ("python_function", "triton/runtime/autotuner.py(130): _bench"),
             ("user_annotation", "CachingAutotuner.benchmark_all_configs"),

@@ -23,6 +23,7 @@ mod exit_codes;
 mod gate;
 mod laws;
 mod live_cpu;
+mod meaning;
 mod overlap;
 mod paths;
 mod quirks;

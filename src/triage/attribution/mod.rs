@@ -129,11 +129,21 @@ impl Explained {
         let mut known: BTreeMap<Vec<Node<'_>>, Option<Matched>> = BTreeMap::new();
         if !mapping.recordings.is_empty() {
             for mut indexes in replays.into_values() {
-                indexes.sort_by_key(|index| trace.activities.get(*index).map(|one| one.span.start));
+                let numbered = |index: &usize| trace.activities.get(*index).and_then(|one| one.graph_node);
+                if indexes.iter().all(|index| numbered(index).is_some()) {
+                    indexes.sort_by_key(numbered);
+                } else {
+                    indexes.sort_by_key(|index| trace.activities.get(*index).map(|one| one.span.start));
+                }
                 let nodes: Vec<Node<'_>> = indexes
                     .iter()
                     .filter_map(|index| trace.activities.get(*index))
-                    .map(|one| Node { kind: one.kind, name: trace.names.get(one.name) })
+                    .map(|one| Node {
+                        kind: one.kind,
+                        name: trace.names.get(one.name),
+                        // Nodes with numbers are in one order, as if one stream ran them.
+                        stream: one.graph_node.is_none().then_some(one.stream),
+                    })
                     .collect();
                 let matched = match known.get(&nodes) {
                     Some(matched) => matched,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::origin::{Origin, Origins, is_replay};
-use crate::trace::{ActivityKind, Launch, Span, ThreadId, Trace, captures_by_thread};
+use crate::trace::{ActivityKind, Launch, Span, StreamId, ThreadId, Trace, captures_by_thread};
 
 /// What a recorded launch would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Node<'t> {
     pub kind: ActivityKind,
     /// The raw name.
     pub name: &'t str,
+    /// The stream that ran it; `None` where the order of the nodes does not depend on it.
+    pub stream: Option<StreamId>,
 }
 
 /// What became of a replay.
@@ -110,16 +112,24 @@ fn kind(call: &str) -> Option<ActivityKind> {
 pub fn match_nodes(nodes: &[Node<'_>], recordings: &[Recording]) -> Option<Matched> {
     let same: Vec<&Recording> = recordings.iter().filter(|recording| agrees(nodes, recording)).collect();
     if let Some(first) = same.first() {
-        let nodes = first.launches.iter().enumerate().map(|(at, recorded)| {
+        let ordered = in_order(nodes);
+        let is_one_stream = nodes.windows(2).all(|pair| matches!(pair, [a, b] if a.stream == b.stream));
+        let nodes = first.launches.iter().zip(ordered).enumerate().map(|(at, (recorded, is_ordered))| {
             let is_one = same.iter().all(|other| {
                 other.launches.get(at).is_some_and(|other| other.origin.place == recorded.origin.place)
             });
-            Some((recorded.origin.clone(), is_one))
+            let is_certain = is_one_stream || (is_ordered && recorded.name.is_some());
+            Some((recorded.origin.clone(), is_one && is_certain))
         });
         let unnamed =
             first.launches.iter().filter(|one| one.name.is_none() && one.kind == ActivityKind::Kernel);
         let note = match unnamed.count() {
             0 => String::new(),
+            count if !is_one_stream => format!(
+                "{count} of {} launches of the recording in {} do not name their kernel, and the replay's nodes have no number: what several streams ran was matched by start, inexact",
+                first.launches.len(),
+                first.path
+            ),
             count => format!(
                 "{count} of {} launches of the recording in {} do not name their kernel: matched by order alone",
                 first.launches.len(),
@@ -147,6 +157,19 @@ pub fn match_nodes(nodes: &[Node<'_>], recordings: &[Recording]) -> Option<Match
         nearest.launches.len(),
     );
     Some(Matched { nodes: origins.collect(), note })
+}
+
+/// For each node whether the order of starts is the order of the recording, as far as its like goes: nodes of one
+/// name that one stream runs keep their order; streams do not keep it among one another.
+fn in_order(nodes: &[Node<'_>]) -> Vec<bool> {
+    let mut streams: BTreeMap<&str, Option<Option<StreamId>>> = BTreeMap::new();
+    for node in nodes {
+        let known = streams.entry(node.name).or_insert(Some(node.stream));
+        if *known != Some(node.stream) {
+            *known = None;
+        }
+    }
+    nodes.iter().map(|node| streams.get(node.name).is_some_and(Option::is_some)).collect()
 }
 
 fn agrees(nodes: &[Node<'_>], recording: &Recording) -> bool {
@@ -190,7 +213,7 @@ mod tests {
 
     fn matched(nodes: &[&str], recordings: &[Recording]) -> Option<(Vec<String>, String)> {
         let nodes: Vec<Node<'_>> =
-            nodes.iter().map(|name| Node { kind: ActivityKind::Kernel, name }).collect();
+            nodes.iter().map(|name| Node { kind: ActivityKind::Kernel, name, stream: None }).collect();
         let matched = match_nodes(&nodes, recordings)?;
         let words = matched.nodes.iter().map(|node| match node {
             Some((origin, is_exact)) => {

@@ -1,7 +1,7 @@
 //! The attention kernels that layers are anchored on.
 
 use super::slots::Slot;
-use crate::trace::{Ns, StreamId};
+use crate::trace::Ns;
 use crate::triage::classify::Role;
 
 /// One layer's attention: slots `first..=last` of a stream's sequence.
@@ -13,16 +13,9 @@ pub struct Anchor {
     pub last: usize,
 }
 
-/// The stream that runs most attention time, ties to the smaller stream.
-pub fn main_stream(slots: &[Slot]) -> Option<StreamId> {
-    let mut totals = std::collections::BTreeMap::new();
-    for slot in slots.iter().filter(|slot| slot.role == Role::Attention) {
-        *totals.entry(slot.stream).or_insert(Ns::ZERO) += slot.end - slot.start;
-    }
-    totals
-        .into_iter()
-        .max_by_key(|(stream, total)| (*total, std::cmp::Reverse(*stream)))
-        .map(|(stream, _)| stream)
+/// Whether a kernel anchors a layer. Linear attention stands in for attention, in models that mix both too.
+pub fn is_anchor(role: Role) -> bool {
+    matches!(role, Role::Attention | Role::LinearAttention)
 }
 
 /// Groups the attention kernels of one stream's sequence.
@@ -33,8 +26,10 @@ pub fn main_stream(slots: &[Slot]) -> Option<StreamId> {
 pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
     let mut groups: Vec<(Anchor, Ns)> = Vec::new();
     let mut is_open = false;
+    let mut is_linear = false;
     for (index, slot) in sequence.iter().enumerate() {
-        if slot.role == Role::Attention {
+        if is_anchor(slot.role) {
+            is_linear = slot.role == Role::LinearAttention && (is_linear || !is_open);
             let length = slot.end - slot.start;
             match groups.last_mut() {
                 Some((anchor, total)) if is_open => {
@@ -44,13 +39,13 @@ pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
                 _ => groups.push((Anchor { first: index, last: index }, length)),
             }
             is_open = true;
-        } else if separates(slot.role) {
+        } else if if is_linear { separates_linear(slot.role) } else { separates(slot.role) } {
             is_open = false;
         }
     }
     let kind = |anchor: &Anchor| -> Vec<u32> {
         let slots = sequence.get(anchor.first..=anchor.last).unwrap_or_default();
-        slots.iter().filter(|slot| slot.role == Role::Attention).map(|slot| slot.kernel.0).collect()
+        slots.iter().filter(|slot| is_anchor(slot.role)).map(|slot| slot.kernel.0).collect()
     };
     let mut kinds = std::collections::BTreeMap::new();
     for (anchor, _) in &groups {
@@ -92,4 +87,13 @@ fn separates(role: Role) -> bool {
         | Role::Memory
         | Role::Other => false,
     }
+}
+
+/// Roles that cannot stand inside one layer's linear attention, which convolves, rotates, gates and normalises
+/// between its own kernels. A projection parts it from the next layer's.
+fn separates_linear(role: Role) -> bool {
+    matches!(
+        role,
+        Role::Gemm | Role::Moe | Role::MoeRouting | Role::Communication | Role::Sampling | Role::Embedding
+    )
 }

@@ -1,8 +1,9 @@
 //! The distinct bodies of a step's layers and the pattern in which they repeat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::Layer;
+use super::side;
 use super::slots::Slot;
 use crate::trace::StreamId;
 
@@ -29,8 +30,7 @@ pub struct Bodies {
     pub of_layer: Vec<usize>,
 }
 
-/// The signature of each layer. Work on side streams belongs to the layer during which it starts: between
-/// the start of the layer's first slot on the main stream and that of the next layer's.
+/// The signature of each layer; [`side::assign`] tells which layer the work of side streams belongs to.
 pub fn signatures(main: &[Slot], side: &[Slot], layers: &[Layer]) -> Vec<Signature> {
     let mut signatures: Vec<Signature> = layers
         .iter()
@@ -42,20 +42,9 @@ pub fn signatures(main: &[Slot], side: &[Slot], layers: &[Layer]) -> Vec<Signatu
             signature
         })
         .collect();
-    let starts: Vec<_> =
-        layers.iter().filter_map(|layer| main.get(layer.start)).map(|slot| slot.start).collect();
-    let end = layers.last().and_then(|layer| main.get(layer.end.saturating_sub(1))).map(|slot| slot.end);
-    let mut of_side: BTreeMap<StreamId, Vec<(usize, u32)>> = BTreeMap::new();
-    for slot in side.iter().filter(|slot| end.is_none_or(|end| slot.start < end)) {
-        let Some(index) = starts.partition_point(|start| *start <= slot.start).checked_sub(1) else {
-            continue;
-        };
-        of_side.entry(slot.stream).or_default().push((index, slot.kernel.0));
-    }
-    for (stream, slots) in of_side {
+    for (stream, slots) in side::assign(main, side, layers, &signatures) {
         // A stream that works beside few layers works for something else, such as the next batch.
-        let mut served: Vec<usize> = slots.iter().map(|(index, _)| *index).collect();
-        served.dedup();
+        let served: BTreeSet<usize> = slots.iter().map(|(index, _)| *index).collect();
         if served.len() * 4 < layers.len() {
             continue;
         }

@@ -32,21 +32,53 @@ pub fn cut(sequence: &[Slot], anchors: &[Anchor]) -> Vec<Layer> {
         .collect();
     let Some(typical) = most_common(&gaps) else { return Vec::new() };
     let head = head_length(typical, before, after);
-    let starts: Vec<usize> = anchors
-        .iter()
-        .enumerate()
-        .map(|(index, anchor)| {
-            let room = match index.checked_sub(1).and_then(|previous| anchors.get(previous)) {
-                None => anchor.first,
-                Some(previous) => anchor.first - previous.last - 1,
-            };
-            anchor.first - head.min(room)
-        })
-        .collect();
+    let inner =
+        anchors.iter().zip(&gaps).map(|(previous, gap)| previous.last + 1 + end_of(gap, typical, head));
+    let starts: Vec<usize> = std::iter::once(first.first - head.min(first.first)).chain(inner).collect();
     let starts = at_norm(sequence, typical, head, starts);
-    let tail = (typical.len() - head.min(typical.len())).min(matched(typical, after, usize::MAX));
+    let tail = last_tail(&gaps, typical, head, after);
     let ends = starts.iter().skip(1).copied().chain([last.last + 1 + tail]);
     starts.iter().copied().zip(ends).map(|(start, end)| Layer { start, end }).collect()
+}
+
+/// How many slots of a gap end the layer before it.
+///
+/// Layers of one model begin alike or end alike: where the gap ends as the typical one does, the layer after it
+/// begins there; else where it begins as the typical one does, the layer before it ends there.
+fn end_of(gap: &[Slot], typical: &[Slot], head: usize) -> usize {
+    let head = head.min(typical.len());
+    let tail = typical.len() - head;
+    let of_typical = kernels(typical);
+    let of_gap = kernels(gap);
+    if !of_gap.ends_with(of_typical.get(tail..).unwrap_or_default())
+        && tail > 0
+        && of_gap.starts_with(of_typical.get(..tail).unwrap_or_default())
+    {
+        tail
+    } else {
+        gap.len() - head.min(gap.len())
+    }
+}
+
+/// How many slots after the last anchor belong to its layer: those of the gap whose end of a layer is all
+/// there, with the fewest differences and among these the longest.
+fn last_tail(gaps: &[&[Slot]], typical: &[Slot], head: usize, after: &[Slot]) -> usize {
+    let after_slots: Vec<&Slot> = after.iter().collect();
+    let mut counts: std::collections::BTreeMap<Vec<u32>, (usize, &[Slot])> =
+        std::collections::BTreeMap::new();
+    for gap in gaps {
+        let tail = gap.get(..end_of(gap, typical, head)).unwrap_or_default();
+        counts.entry(kernels(tail)).or_insert((0, tail)).0 += 1;
+    }
+    let whole = counts.into_values().filter(|(count, tail)| *count > 1 && !tail.is_empty()).filter_map(
+        |(_, tail)| {
+            let slots: Vec<&Slot> = tail.iter().collect();
+            let edits = (0..=MAX_EDITS).find(|edits| common(&slots, &after_slots, *edits) == tail.len())?;
+            Some((edits, std::cmp::Reverse(tail.len())))
+        },
+    );
+    let partial = || (typical.len() - head.min(typical.len())).min(matched(typical, after, usize::MAX));
+    whole.min().map_or_else(partial, |(_, std::cmp::Reverse(length))| length).min(after.len())
 }
 
 /// The first layer may lack a slot before its anchor; its norm still begins it.

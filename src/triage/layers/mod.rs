@@ -1,19 +1,23 @@
 //! The repeating bodies inside a step, anchored on the attention kernel.
 //!
-//! Bodies may alternate (sliding and full attention), dense layers may precede expert layers, the first and
-//! the last may differ in a slot, and a layer may use two streams. Sequences are per stream, in the order in
-//! which the stream ran them; streams are never merged by time. What it gives up: a model without attention
-//! kernels has no layers here.
+//! Bodies may alternate (sliding and full attention, linear and full attention), dense layers may precede
+//! expert layers, the first and the last may differ in a slot, and a layer may use several streams. Sequences
+//! are per stream, in the order in which the stream ran them; streams are joined by the order of launches.
+//! What it gives up: a model without attention kernels of either kind has no layers here.
 
 mod anchor;
 mod bodies;
 mod cut;
+mod sequence;
+mod side;
 mod slots;
 
-pub use anchor::{Anchor, anchors, main_stream};
+pub use anchor::{Anchor, anchors, is_anchor};
+pub use sequence::Sequence;
 pub use slots::{KernelIx, Slot, slots};
 
 use super::activity::Timeline;
+use super::classify::Role;
 use super::model::{BodyStream, LayerBody, Layers};
 use super::stage::Stage;
 use crate::trace::{Ns, StreamId, Trace};
@@ -35,10 +39,10 @@ struct Found<'t> {
 }
 
 fn of_step<'t>(trace: &Trace, timeline: &'t Timeline, step: usize) -> Option<Found<'t>> {
-    let of_step = timeline.placed.iter().enumerate().filter(|(_, one)| one.step == Some(step));
-    let (slots, ids) = slots(trace, &timeline.classes, of_step.map(|(index, one)| (index, one.activity)));
-    let stream = main_stream(&slots)?;
-    let (main, side): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|slot| slot.stream == stream);
+    let of_step = timeline.placed.iter().filter(|one| one.step == Some(step));
+    let of_step = of_step.map(|one| (one.index, one.activity));
+    let (slots, ids) = slots(trace, &timeline.classes, &timeline.queue, of_step);
+    let Sequence { stream, main, side } = Sequence::of(&slots)?;
     let anchors = anchors(&main);
     if anchors.len() < 2 {
         return None;
@@ -76,6 +80,8 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);
     let pattern = bodies::pattern(&grouped.of_layer);
+    let has_attention = main.iter().any(|slot| slot.role == Role::Attention);
+    let found_by = if has_attention { Role::Attention } else { Role::LinearAttention }.as_str();
     let streams = |body: &bodies::Body| {
         let mut streams: Vec<(bool, BodyStream)> = body
             .signature
@@ -100,7 +106,7 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
     };
     Some(Layers {
         count: layers.len() as u64,
-        found_by: "attention".to_owned(),
+        found_by: found_by.to_owned(),
         prologue: names(main.get(..start).unwrap_or_default()),
         epilogue: names(main.get(end..).unwrap_or_default()),
         bodies: grouped.bodies.iter().enumerate().map(to_body).collect(),
@@ -111,20 +117,23 @@ fn stream_text(trace: &Trace, stream: StreamId) -> String {
     trace.names.get(stream.stream).to_owned()
 }
 
-/// The first step whose number of activities is the stage's most frequent one.
+/// The first step of the kind on which the stage spends most time; steps of a kind have as many activities.
+///
+/// Speculative decoding drafts more often than it verifies, in steps of a layer or two.
 pub fn typical_step(timeline: &Timeline, stage: Stage) -> Option<usize> {
-    let mut counts = vec![0_usize; timeline.step_stages.len()];
-    for step in timeline.placed.iter().filter(|one| one.stage == stage).filter_map(|one| one.step) {
-        if let Some(count) = counts.get_mut(step) {
+    let mut steps = vec![(0_usize, Ns::ZERO); timeline.step_stages.len()];
+    for one in timeline.placed.iter().filter(|one| one.stage == stage) {
+        if let Some((count, total)) = one.step.and_then(|step| steps.get_mut(step)) {
             *count += 1;
+            *total += one.activity.span.length();
         }
     }
-    let mut frequency: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
-    for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        frequency.entry(*count).or_insert((0, step)).0 += 1;
+    let mut kinds: std::collections::BTreeMap<usize, (Ns, usize)> = std::collections::BTreeMap::new();
+    for (step, (count, total)) in steps.into_iter().enumerate().filter(|(_, (count, _))| *count > 0) {
+        kinds.entry(count).or_insert((Ns::ZERO, step)).0 += total;
     }
-    frequency
+    kinds
         .into_iter()
-        .max_by_key(|(count, (times, step))| (*times, *count, std::cmp::Reverse(*step)))
+        .max_by_key(|(count, (total, step))| (*total, *count, std::cmp::Reverse(*step)))
         .map(|(_, (_, step))| step)
 }

@@ -3,6 +3,7 @@
 use crate::trace::{Activity, ActivityKind, NameId, Ns, StreamId, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::classify::Role;
+use crate::triage::queue::{Queue, Queued};
 
 /// Index of a kernel id in a table of distinct ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +26,9 @@ pub struct Slot {
     pub end: Ns,
     /// Blocks on the first axis of its launch, 0 when unknown.
     pub grid: u32,
-    /// Its index among the activities given.
+    /// When it was queued, where the trace tells.
+    pub queued: Option<Queued>,
+    /// Its index among the trace's activities.
     pub index: usize,
 }
 
@@ -42,12 +45,13 @@ impl<'t> KernelIds<'t> {
     }
 }
 
-/// The slots of activities, in order of start; `index` counts them as given.
+/// The slots of activities, given with their index in the trace, in order of start.
 ///
 /// Copies between host and device are left out: which of them fall into a step depends on the host.
 pub fn slots<'t>(
     trace: &Trace,
     classes: &'t Classes,
+    queue: &Queue,
     activities: impl IntoIterator<Item = (usize, Activity)>,
 ) -> (Vec<Slot>, KernelIds<'t>) {
     let mut table = std::collections::BTreeMap::new();
@@ -71,6 +75,7 @@ pub fn slots<'t>(
             start: activity.span.start,
             end: activity.span.end,
             grid: activity.grid.first().copied().unwrap_or(0),
+            queued: queue.get(index),
             index,
         });
     }

@@ -1,0 +1,147 @@
+//! Steps that somebody marked: ranges of the serving engine or of the profiler, on the CPU or drawn on the GPU.
+
+use std::collections::BTreeSet;
+
+use super::drawing::Drawings;
+use super::{FoundBy, Launches, Step, Steps, launch_of};
+use crate::trace::{Annotation, ExternalId, Health, HealthCode, NameId, Ns, Span, Trace};
+use crate::triage::stage::{Label, Stage};
+
+/// An annotation that marks a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark<'t> {
+    pub annotation: &'t Annotation,
+    pub stage: Option<Stage>,
+    is_serving: bool,
+}
+
+/// A marked range on the CPU that no other marked range contains.
+#[derive(Debug, Clone)]
+pub(super) struct Range {
+    pub span: Span,
+    stage: Option<Stage>,
+    /// The texts of the range and of those inside it.
+    pub names: BTreeSet<NameId>,
+    /// What their drawings on the GPU carry too.
+    pub externals: BTreeSet<ExternalId>,
+}
+
+/// Finds the steps that annotations mark; `None` where none of them owns work.
+pub(super) fn find(trace: &Trace, launches: &Launches<'_>, health: &mut Health) -> Option<Steps> {
+    let (drawn, ranges): (Vec<Mark<'_>>, Vec<Mark<'_>>) =
+        marks(trace).into_iter().partition(|mark| mark.annotation.on_gpu);
+    let ranges = outermost(trace, ranges, health);
+    let spans: Vec<Span> = ranges.iter().map(|range| range.span).collect();
+    let launched: Vec<Option<usize>> = trace
+        .activities
+        .iter()
+        .map(|activity| range_at(&spans, launch_of(activity, launches)?.span.start))
+        .collect();
+    let drawings = Drawings::of(trace, &drawn, &ranges, &launched);
+    let of_activity: Vec<Option<usize>> = trace
+        .activities
+        .iter()
+        .zip(launched)
+        .map(|(activity, range)| match launch_of(activity, launches) {
+            // Where the CPU shows no step at all, a drawing is all there is.
+            Some(_) if !ranges.is_empty() => range,
+            Some(_) | None => drawings.step_at(activity),
+        })
+        .collect();
+    let mut stages: Vec<Option<Stage>> = ranges.iter().map(|range| range.stage).collect();
+    stages.extend(&drawings.alone);
+    Some(numbered(trace, stages, of_activity, health)).filter(|steps| !steps.steps.is_empty())
+}
+
+/// Numbers the steps that own work by the start of it; a step in which nothing was launched is counted.
+fn numbered(
+    trace: &Trace,
+    stages: Vec<Option<Stage>>,
+    of_activity: Vec<Option<usize>>,
+    health: &mut Health,
+) -> Steps {
+    let mut starts: Vec<Option<Ns>> = vec![None; stages.len()];
+    for (activity, step) in trace.activities.iter().zip(&of_activity) {
+        if let Some(start) = step.and_then(|step| starts.get_mut(step)) {
+            *start = Some(start.map_or(activity.span.start, |known| known.min(activity.span.start)));
+        }
+    }
+    for _ in starts.iter().filter(|start| start.is_none()) {
+        health
+            .count(HealthCode::StepEmpty, || "no GPU work was launched inside an annotated step".to_owned());
+    }
+    let mut order: Vec<(Ns, usize)> =
+        starts.iter().enumerate().filter_map(|(step, start)| Some(((*start)?, step))).collect();
+    order.sort_unstable();
+    let mut number = vec![None; stages.len()];
+    let mut steps = Vec::new();
+    for (_, step) in order {
+        if let (Some(number), Some(stage)) = (number.get_mut(step), stages.get(step)) {
+            *number = Some(steps.len());
+            steps.push(Step { stage: *stage });
+        }
+    }
+    let of_activity = of_activity
+        .into_iter()
+        .map(|step| step.and_then(|step| number.get(step).copied().flatten()))
+        .collect();
+    Steps { steps, of_activity, found_by: FoundBy::Annotation }
+}
+
+/// Step annotations, a serving engine's where there are any, else the profiler's.
+fn marks(trace: &Trace) -> Vec<Mark<'_>> {
+    fn mark<'t>(trace: &'t Trace, annotation: &'t Annotation) -> Option<Mark<'t>> {
+        let label = Label::parse(trace.names.get(annotation.name))?;
+        let (stage, is_serving) = match label {
+            Label::Serving(stage) => (stage, true),
+            Label::Profiler => (None, false),
+        };
+        Some(Mark { annotation, stage, is_serving })
+    }
+    let mut marks: Vec<Mark<'_>> =
+        trace.annotations.iter().filter_map(|annotation| mark(trace, annotation)).collect();
+    // The CPU's kind decides: a drawing of another kind has no range to belong to.
+    let on_cpu = || marks.iter().filter(|mark| !mark.annotation.on_gpu);
+    let is_serving = match on_cpu().next() {
+        Some(_) => on_cpu().any(|mark| mark.is_serving),
+        None => marks.iter().any(|mark| mark.is_serving),
+    };
+    marks.retain(|mark| mark.is_serving == is_serving);
+    marks
+}
+
+/// Nested ranges are one step: engines wrap `execute_…` around `step[…]`, or the other way round.
+fn outermost(trace: &Trace, mut marks: Vec<Mark<'_>>, health: &mut Health) -> Vec<Range> {
+    let text = |name: NameId| trace.names.get(name).to_owned();
+    marks.sort_by_key(|mark| (mark.annotation.span.start, std::cmp::Reverse(mark.annotation.span.end)));
+    let mut ranges: Vec<Range> = Vec::new();
+    for Mark { annotation, stage, .. } in marks {
+        match ranges.last_mut() {
+            Some(outer) if outer.span.encloses(annotation.span) => {
+                if outer.stage.is_some() && stage.is_some() && outer.stage != stage {
+                    health.count(HealthCode::AnnotationDisagrees, || {
+                        let outside = outer.names.first().copied().map_or_else(String::new, text);
+                        format!("{outside} encloses {}, which is another stage", text(annotation.name))
+                    });
+                }
+                outer.stage = outer.stage.or(stage);
+                outer.names.insert(annotation.name);
+                outer.externals.extend(annotation.external);
+            }
+            _ => ranges.push(Range {
+                span: annotation.span,
+                stage,
+                names: BTreeSet::from([annotation.name]),
+                externals: annotation.external.into_iter().collect(),
+            }),
+        }
+    }
+    ranges
+}
+
+/// The range that contains an instant. Ranges are sorted by start and do not contain one another, so
+/// their ends ascend too and the last that starts early enough is the only one to ask.
+pub(super) fn range_at(spans: &[Span], at: Ns) -> Option<usize> {
+    let index = spans.partition_point(|span| span.start <= at).checked_sub(1)?;
+    spans.get(index).filter(|span| span.contains(at)).map(|_| index)
+}

@@ -1,0 +1,170 @@
+//! Which activities belong to which step: one step is one forward pass.
+//!
+//! Input: a trace and the roles of its names. Output: the steps, and for each activity its step, if any.
+//! A CPU annotation that contains an activity's launch decides. Annotations on the GPU start late and
+//! repeat per stream; they serve only where a launch is missing. Without annotations, graph launches that
+//! hold the attention kernels are steps, and so is what runs as many layers between them; else the period of
+//! the sequence of kernels; else the whole capture is one step.
+
+mod annotation;
+mod drawing;
+mod period;
+mod replay;
+mod tokens;
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::activity::Classes;
+use super::layers;
+use super::queue::Queue;
+use super::stage::Stage;
+use crate::trace::{Activity, CorrelationId, Health, Launch, Trace};
+
+/// How a capture's steps were told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundBy {
+    /// Named ranges on the CPU.
+    Annotation,
+    /// Graph launches that each hold most of a step.
+    GraphLaunch,
+    /// The period of the kernel sequence.
+    Period,
+    /// Not at all: the whole capture is one step.
+    None,
+}
+
+impl FoundBy {
+    /// The stable text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Annotation => "annotation",
+            Self::GraphLaunch => "graph-launch",
+            Self::Period => "period",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One forward pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its stage, when an annotation tells it.
+    pub stage: Option<Stage>,
+}
+
+/// The steps of one trace file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steps {
+    /// In order of time; each owns at least one activity.
+    pub steps: Vec<Step>,
+    /// For each activity, in the trace's order, the step that it belongs to.
+    pub of_activity: Vec<Option<usize>>,
+    /// How they were found.
+    pub found_by: FoundBy,
+}
+
+/// What queued each activity.
+type Launches<'t> = HashMap<CorrelationId, &'t Launch>;
+
+/// Finds the steps of a trace.
+pub fn find(trace: &Trace, classes: &Classes, queue: &Queue, health: &mut Health) -> Steps {
+    let launches: Launches<'_> = trace.launches.iter().map(|launch| (launch.correlation, launch)).collect();
+    annotation::find(trace, &launches, health)
+        .or_else(|| replay::find(trace, classes, queue, &launches))
+        .or_else(|| by_period(trace, classes, queue))
+        .unwrap_or_else(|| whole(trace))
+}
+
+fn by_period(trace: &Trace, classes: &Classes, queue: &Queue) -> Option<Steps> {
+    let (slots, _) = layers::slots(trace, classes, queue, trace.activities.iter().copied().enumerate());
+    let cuts = period::find(&slots)?;
+    let step_of = |at| cuts.partition_point(|cut| *cut <= at);
+    let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
+    let stages = tokens::stages(cuts.len() + 1, slots.iter().map(|slot| (step_of(slot.start), slot)));
+    let steps = stages.into_iter().map(|stage| Step { stage }).collect();
+    Some(Steps { steps, of_activity, found_by: FoundBy::Period })
+}
+
+fn whole(trace: &Trace) -> Steps {
+    Steps {
+        steps: vec![Step { stage: None }],
+        of_activity: vec![Some(0); trace.activities.len()],
+        found_by: FoundBy::None,
+    }
+}
+
+fn launch_of<'t>(activity: &Activity, launches: &Launches<'t>) -> Option<&'t Launch> {
+    launches.get(&activity.correlation?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(events: &str) -> Trace {
+        crate::trace::read(format!("[{events}]").as_bytes()).unwrap()
+    }
+
+    fn annotation(name: &str, ts: u32, dur: u32) -> String {
+        format!(
+            r#"{{"ph":"X","cat":"user_annotation","name":"{name}","pid":1,"tid":2,"ts":{ts},"dur":{dur}}},"#
+        )
+    }
+
+    fn launch(correlation: u32, ts: u32) -> String {
+        format!(
+            r#"{{"ph":"X","cat":"cuda_runtime","name":"cudaLaunchKernel","pid":1,"tid":3,"ts":{ts},"dur":1,"args":{{"correlation":{correlation}}}}},"#
+        )
+    }
+
+    fn kernel(correlation: u32, ts: u32) -> String {
+        format!(
+            r#"{{"ph":"X","cat":"kernel","name":"k","pid":0,"tid":7,"ts":{ts},"dur":5,"args":{{"stream":7,"correlation":{correlation}}}}},"#
+        )
+    }
+
+    fn steps(events: &str) -> Steps {
+        let trace = trace(events.trim_end_matches(','));
+        let classes = Classes::of(&trace, &crate::triage::Classifier::builtin().unwrap());
+        find(&trace, &classes, &Queue::of(&trace), &mut Health::default())
+    }
+
+    #[test]
+    fn the_launch_decides_on_any_thread_and_nested_ranges_are_one_step() {
+        let events = annotation("execute_context_0(0)_generation_8(8)", 0, 100)
+            + &annotation("step[DECODE bs=8]", 10, 50)
+            + &annotation("step[EXTEND bs=1 toks=4]", 200, 50)
+            + &launch(1, 20)
+            + &launch(2, 90)
+            + &launch(3, 210)
+            + &launch(4, 400)
+            + &kernel(1, 1000)
+            + &kernel(2, 1010)
+            + &kernel(3, 1020)
+            + &kernel(4, 220);
+        let steps = steps(&events);
+        assert_eq!(steps.of_activity, [Some(0), Some(0), Some(1), None]);
+        assert_eq!(steps.steps[0].stage, Some(Stage::Decode));
+        assert_eq!(steps.steps[1].stage, Some(Stage::Prefill));
+    }
+
+    #[test]
+    fn an_annotated_step_without_work_is_no_step() {
+        let events = annotation("step[DECODE bs=1]", 0, 10)
+            + &annotation("step[DECODE bs=1]", 20, 10)
+            + &launch(1, 25)
+            + &kernel(1, 100);
+        assert_eq!(steps(&events).steps.len(), 1);
+    }
+
+    #[test]
+    fn without_marks_the_capture_is_one_step() {
+        let steps = steps(&(launch(1, 0) + &kernel(1, 10) + &kernel(2, 20)));
+        assert_eq!(steps.found_by, FoundBy::None);
+        assert_eq!(steps.of_activity, [Some(0), Some(0)]);
+    }
+}
