@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::{mapping, ranks, select};
-use crate::source::{self, Candidate, Defect, Fallback, LeftOut, Limits, PathStage, Position, SourceError};
-use crate::trace::{self, HealthCode, Trace, TraceError};
+use crate::source::{
+    self, Candidate, Defect, Fallback, Inflating, LeftOut, Limits, PathStage, Position, SourceError,
+};
+use crate::trace::{HealthCode, Reader, Trace, TraceError};
 use crate::triage::{self, Catalogs, Input, Stage, Triage, TriageError};
 
 /// How a capture is read.
@@ -230,6 +232,9 @@ pub(super) fn read_all(
     left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<ReadFile>, CaptureError> {
     let next = AtomicUsize::new(0);
+    // Several files keep all threads busy; one file has a second thread to itself.
+    let inflating =
+        if candidates.len() == 1 && options.threads > 1 { Inflating::Beside } else { Inflating::Here };
     let (sender, receiver) = mpsc::channel();
     let mut results = BTreeMap::new();
     std::thread::scope(|scope| {
@@ -239,7 +244,7 @@ pub(super) fn read_all(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(candidate) = candidates.get(index) else { break };
-                    if sender.send((index, read_one(candidate, options.limits))).is_err() {
+                    if sender.send((index, read_one(candidate, options.limits, inflating))).is_err() {
                         break;
                     }
                 }
@@ -265,23 +270,30 @@ pub(super) fn read_all(
     Ok(files)
 }
 
-fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureError> {
+fn read_one(candidate: &Candidate, limits: Limits, inflating: Inflating) -> Result<ReadFile, CaptureError> {
     let label = candidate.path.display().to_string();
-    let opened = source::open(&candidate.path, limits)?;
-    let mut trace = trace::read(&opened.bytes).or_else(|error| match (error, opened.defect) {
+    let no_trace = |error| CaptureError::Trace { path: label.clone(), error };
+    let mut reader = Reader::default();
+    let poured =
+        source::pour(&candidate.path, limits, inflating, |piece| reader.feed(piece))?.map_err(no_trace)?;
+    let mut trace = reader.finish().or_else(|error| match (error, poured.defect) {
         // Nothing of the JSON survived the cut; the cut is the news.
         (TraceError::Empty, Some(Defect::CutOff | Defect::Damaged)) => Ok(Trace::default()),
-        (error, _) => Err(CaptureError::Trace { path: label.clone(), error }),
+        (error, _) => Err(no_trace(error)),
     })?;
-    match opened.defect {
+    match poured.defect {
         Some(Defect::CutOff) => {
-            trace.health.count(HealthCode::CutOff, || "the gzip data end early".to_owned())
+            trace.health.count(HealthCode::CutOff, || "the compressed data end early".to_owned())
         }
         Some(Defect::Damaged) => {
-            trace.health.count(HealthCode::Damaged, || "the gzip data are damaged".to_owned())
+            trace.health.count(HealthCode::Damaged, || "the compressed data are damaged".to_owned())
         }
         Some(Defect::TrailingData) => {
-            trace.health.count(HealthCode::TrailingData, || "bytes follow the gzip data".to_owned());
+            trace.health.count(HealthCode::TrailingData, || "bytes follow the compressed data".to_owned());
+        }
+        Some(Defect::SecondDocument) => {
+            let told = || "more JSON follows the compressed data".to_owned();
+            trace.health.count(HealthCode::SecondDocument, told);
         }
         None => {}
     }
@@ -292,7 +304,7 @@ fn read_one(candidate: &Candidate, limits: Limits) -> Result<ReadFile, CaptureEr
     Ok(ReadFile {
         trace,
         label,
-        sha256: opened.sha256,
+        sha256: poured.sha256,
         path_stage,
         position: candidate.position,
         rank: 0,

@@ -102,20 +102,16 @@ fn is_merged_by_name(name: &str) -> bool {
 }
 
 fn first_bytes(candidate: &Candidate) -> Result<Sniff, CaptureError> {
-    // By its name a trace: then it is an error that it is empty, compressed otherwise, or unreadable.
+    // By its name a trace: then it is an error that it is empty or unreadable.
     let name = file_name(candidate);
     let is_trace_by_name = [".json", ".json.gz", ".json.zst"].iter().any(|ending| name.ends_with(ending));
     match peek(&candidate.path) {
-        Ok(peek) if is_trace_by_name && (peek.bytes.is_empty() || peek.bytes.starts_with(ZSTD)) => {
-            Ok(Sniff::Trace)
-        }
+        Ok(peek) if is_trace_by_name && peek.bytes.is_empty() => Ok(Sniff::Trace),
         Ok(peek) => Ok(trace::sniff(&peek.bytes, peek.is_whole)),
         Err(SourceError::Unreadable { reason, .. }) if !is_trace_by_name => Ok(Sniff::Foreign(reason)),
         Err(error) => Err(error.into()),
     }
 }
-
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 fn file_name(candidate: &Candidate) -> String {
     candidate.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()

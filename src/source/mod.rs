@@ -3,18 +3,21 @@
 //! Knows nothing of what a trace means.
 
 mod error;
+mod inflate;
 mod locate;
 mod name;
 mod open;
 mod peek;
 mod server_args;
 mod server_log;
+mod stored;
 mod text;
 
 pub use error::SourceError;
+pub use inflate::Defect;
 pub use locate::{Candidate, LeftOut, Located, locate};
 pub use name::{PathStage, Position, file_name, may_be_size};
-pub use open::{Defect, Limits, Opened, open, sha256};
+pub use open::{Inflating, Limits, Opened, Poured, open, pour, sha256};
 pub use peek::{Peek, peek};
 pub use server_args::read_server_args;
 pub use server_log::{Fallback, scan as scan_log};

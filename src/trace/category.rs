@@ -29,27 +29,27 @@ impl Category {
     /// Reads `cat`; spellings since 2021 differ in case and in the prefix `gpu_`.
     ///
     /// A `ProfilerStep#` range is an annotation even where old writers filed it under operators.
-    pub fn of(cat: &str, name: &str) -> Self {
+    pub fn of(cat: &[u8], name: &[u8]) -> Self {
         match cat {
-            "kernel" | "Kernel" => Self::Kernel,
-            "gpu_memcpy" | "Memcpy" | "memcpy" => Self::Copy,
-            "gpu_memset" | "Memset" | "memset" => Self::Set,
-            "cuda_runtime" | "cuda_driver" | "Runtime" | "hip_runtime" | "hip_driver" => Self::Launch,
-            "cpu_op" | "Operator" | "operator" if name.starts_with("ProfilerStep#") => Self::Annotation,
-            "cpu_op" | "Operator" | "operator" => Self::CpuOp,
-            "python_function" => Self::Python,
-            "user_annotation" => Self::Annotation,
-            "gpu_user_annotation" => Self::GpuAnnotation,
+            b"kernel" | b"Kernel" => Self::Kernel,
+            b"gpu_memcpy" | b"Memcpy" | b"memcpy" => Self::Copy,
+            b"gpu_memset" | b"Memset" | b"memset" => Self::Set,
+            b"cuda_runtime" | b"cuda_driver" | b"Runtime" | b"hip_runtime" | b"hip_driver" => Self::Launch,
+            b"cpu_op" | b"Operator" | b"operator" if name.starts_with(b"ProfilerStep#") => Self::Annotation,
+            b"cpu_op" | b"Operator" | b"operator" => Self::CpuOp,
+            b"python_function" => Self::Python,
+            b"user_annotation" => Self::Annotation,
+            b"gpu_user_annotation" => Self::GpuAnnotation,
             // Kernels of an XPU are filed under `kernel` too; its runtime calls give it away.
-            "xpu_runtime" | "xpu_driver" | "hpu_op" | "glow_runtime" => Self::OtherDevice,
+            b"xpu_runtime" | b"xpu_driver" | b"hpu_op" | b"glow_runtime" => Self::OtherDevice,
             // A backend that PyTorch itself does not know, such as an NPU's.
-            "privateuse1_runtime" | "privateuse1_driver" => Self::OtherDevice,
-            other if other.starts_with("mtia_") => Self::OtherDevice,
-            other if other.eq_ignore_ascii_case("kernel") => Self::Kernel,
-            other if other.eq_ignore_ascii_case("gpu_memcpy") || other.eq_ignore_ascii_case("memcpy") => {
+            b"privateuse1_runtime" | b"privateuse1_driver" => Self::OtherDevice,
+            other if other.starts_with(b"mtia_") => Self::OtherDevice,
+            other if other.eq_ignore_ascii_case(b"kernel") => Self::Kernel,
+            other if other.eq_ignore_ascii_case(b"gpu_memcpy") || other.eq_ignore_ascii_case(b"memcpy") => {
                 Self::Copy
             }
-            other if other.eq_ignore_ascii_case("gpu_memset") || other.eq_ignore_ascii_case("memset") => {
+            other if other.eq_ignore_ascii_case(b"gpu_memset") || other.eq_ignore_ascii_case(b"memset") => {
                 Self::Set
             }
             _ => Self::Other,

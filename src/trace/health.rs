@@ -44,16 +44,26 @@ macro_rules! health_codes {
 health_codes! {
     /// The bytes ended before the JSON did; what came before was kept.
     CutOff = "cut-off", never;
-    /// The JSON is wrong at some point; what came before was kept.
+    /// The compressed data are wrong at some point; what came before was kept.
     Damaged = "damaged", never;
-    /// Bytes follow the end of the JSON document.
+    /// The header cannot be read at some point; what it would have said of the device is unknown.
+    HeaderDamaged = "header-damaged", judged;
+    /// Bytes that are no JSON follow the end of the document, such as padding.
     TrailingData = "trailing-data", judged;
-    /// Bytes that are not UTF-8 were replaced.
+    /// More JSON follows the end of the document: not all that was recorded was read.
+    SecondDocument = "second-document", never;
+    /// What a strict reader of JSON refuses and nothing was lost by: `NaN`, a comma too many or too few, a
+    /// control character or a bad escape in a name.
+    OddJson = "odd-json", judged;
+    /// Bytes of a name that are not UTF-8 were replaced; counted once a name.
     InvalidUtf8 = "invalid-utf8", judged;
-    /// An element of `traceEvents` is no object; nobody knows what it was.
-    EventLost = "event-lost", never;
-    /// A CPU op, a Python call or a range lacks its time; it was left out. No GPU work is lost by that.
+    /// An element of `traceEvents` that cannot be read and may have been GPU work or a launch; it was left out.
+    EventLost = "event-lost", judged;
+    /// A CPU op, a Python call or a range that lacks its time or cannot be read; it was left out. No GPU work
+    /// is lost by that.
     EventSkipped = "event-skipped", judged;
+    /// A GPU activity without a name; it was counted as `unknown`.
+    NameMissing = "name-missing", judged;
     /// An activity or a launch that lasts longer than a week: an overflow of the recorder's clock.
     EventTooLong = "event-too-long", never;
     /// A GPU activity without a usable time; it could not be counted.

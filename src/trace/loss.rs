@@ -18,7 +18,7 @@ pub(super) fn is_launch_call(name: &str) -> bool {
 }
 
 /// Drops calls that queued nothing, counts launches that were captured or lost, and applies the limit.
-pub(super) fn settle(trace: &mut Trace) {
+pub(super) fn settle(trace: &mut Trace, lost_events: u64) {
     let queued: HashSet<CorrelationId> =
         trace.activities.iter().filter_map(|activity| activity.correlation).collect();
     let names = &trace.names;
@@ -49,7 +49,7 @@ pub(super) fn settle(trace: &mut Trace) {
         let text = trace.names.get(name).to_owned();
         trace.health.count(HealthCode::ActivityMissing, || text);
     }
-    apply_limit(trace);
+    apply_limit(trace, lost_events);
     let is_whole = trace.health.get(HealthCode::CutOff) + trace.health.get(HealthCode::Damaged) == 0;
     let has_cpu = !(trace.cpu_ops.is_empty() && trace.python_frames.is_empty());
     let has_gpu =
@@ -83,14 +83,20 @@ pub fn captures_by_thread(trace: &Trace) -> BTreeMap<ThreadId, Vec<Span>> {
     captures
 }
 
-fn apply_limit(trace: &mut Trace) {
+fn apply_limit(trace: &mut Trace, lost_events: u64) {
     let count = |codes: &[HealthCode]| codes.iter().map(|code| trace.health.get(*code)).sum::<u64>();
     let dropped =
         count(&[HealthCode::ActivityWithoutTime, HealthCode::NegativeDuration, HealthCode::ActivityAtZero]);
+    let nameless = count(&[HealthCode::NameMissing]);
     let untimed = count(&[HealthCode::LaunchWithoutTime]);
     let unseen = count(&[HealthCode::ActivityMissing]);
     let checks = [
-        ("activities", dropped, trace.activities.len() as u64 + dropped),
+        // Of a damaged event nobody knows what it was; it is counted as the worst.
+        (
+            "activities",
+            dropped + lost_events + nameless,
+            trace.activities.len() as u64 + dropped + lost_events,
+        ),
         ("launches", untimed + unseen, trace.launches.len() as u64 + untimed),
     ];
     for (what, lost, all) in checks {

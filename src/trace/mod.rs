@@ -5,17 +5,31 @@
 mod category;
 mod decode;
 mod health;
+mod lex;
 mod loss;
 mod model;
+mod names;
 mod ns;
+mod plain;
+mod reader;
+mod resync;
+mod skim;
+mod sniff;
+#[cfg(test)]
+mod tests;
+mod tracks;
 mod wire;
 
-pub use decode::{Sniff, TraceError, read, sniff};
+pub use decode::{MAX_EVENTS, MAX_NAME_BYTES, MAX_NAMES, TraceError};
 pub use health::{Health, HealthCode, LOSS_LIMIT, advice, forbids_judgement};
+pub use lex::MAX_DEPTH;
 pub use loss::captures_by_thread;
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
-    ExternalId, GraphNodeId, Header, Launch, NameId, Names, PythonFrame, SetupCall, SetupKind, StreamId,
-    ThreadId, Trace,
+    ExternalId, GraphNodeId, Header, Launch, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
+pub use names::{NameId, Names};
 pub use ns::{Ns, Span};
+pub use plain::{PlainError, read_plainly};
+pub use reader::{Reader, read};
+pub use sniff::{Sniff, sniff};

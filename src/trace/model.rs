@@ -1,48 +1,10 @@
 //! What one trace file says, in our own types. Everything wire-shaped stops in `wire.rs`.
 
-use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use super::health::Health;
+use super::names::{NameId, Names};
 use super::ns::{Ns, Span};
-
-/// Index of a distinct text in a trace's [`Names`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NameId(pub u32);
-
-/// The distinct texts of a trace, each kept once.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    texts: Vec<String>,
-    ids: HashMap<String, NameId>,
-}
-
-impl Names {
-    /// The id of a text, new or known.
-    pub fn intern(&mut self, text: &str) -> NameId {
-        if let Some(id) = self.ids.get(text) {
-            return *id;
-        }
-        let id = NameId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-        self.texts.push(text.to_owned());
-        self.ids.insert(text.to_owned(), id);
-        id
-    }
-
-    /// The text of an id of this trace.
-    pub fn get(&self, id: NameId) -> &str {
-        self.texts.get(id.0 as usize).map_or("", String::as_str)
-    }
-
-    /// How many distinct texts there are.
-    pub fn len(&self) -> usize {
-        self.texts.len()
-    }
-
-    /// Whether no text was interned.
-    pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
-    }
-}
 
 /// One GPU of one process, in file order of first appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,15 +30,15 @@ pub struct ThreadId {
 
 /// Joins a launch to the GPU activities that it queued. Unique in one trace only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CorrelationId(pub u64);
+pub struct CorrelationId(pub NonZeroU64);
 
 /// Joins a CPU op to what was launched under it. Absent where graphs hide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExternalId(pub u64);
+pub struct ExternalId(pub NonZeroU64);
 
 /// Numbers the nodes of graphs in the order in which they were recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GraphNodeId(pub u64);
+pub struct GraphNodeId(pub NonZeroU64);
 
 /// What kind of work occupied the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -256,7 +218,7 @@ pub struct EventCounts {
 }
 
 /// What one process of one rank recorded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Where it was recorded.
     pub header: Header,

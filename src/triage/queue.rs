@@ -33,7 +33,7 @@ impl Queue {
                 let launch = launches.get(&activity.correlation?)?;
                 let is_replay = trace.names.get(launch.name).contains("GraphLaunch");
                 let node = match activity.graph_node {
-                    Some(node) if is_replay => node.0,
+                    Some(node) if is_replay => node.0.get(),
                     None if is_replay => return None,
                     Some(_) | None => 0,
                 };

@@ -24,15 +24,20 @@ fn content_that_is_no_whole_trace_is_three_and_names_the_file() {
     let scratch = Scratch::new("content");
     let good = good_json();
     let packed = gzip(&good);
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases: [(&str, Vec<u8>, &str); 10] = [
         ("empty.json", Vec::new(), "the file is empty"),
         ("png.json", b"\x89PNG\r\n\x1a\n".to_vec(), "does not begin as JSON"),
         ("other.json", b"{\"a\": 1}".to_vec(), "no `traceEvents`"),
         ("cut.json", good[..good.len() / 2].to_vec(), "cut-off"),
         ("cut.json.gz", packed[..packed.len() / 2].to_vec(), "cut-off"),
         ("short.json.gz", packed[..12].to_vec(), "cut-off"),
-        ("nan.json", b"{\"traceEvents\":[{\"ph\":\"X\",\"cat\":\"kernel\",\"ts\":NaN}]}".to_vec(), "damaged"),
-        ("zstd.json", vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0], "zstd"),
+        (
+            "nan.json",
+            b"{\"traceEvents\":[{\"ph\":\"X\",\"cat\":\"kernel\",\"ts\":NaN}]}".to_vec(),
+            "activity-without-time",
+        ),
+        ("short.json.zst", vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0], "cut-off"),
+        ("t.zip", b"PK\x03\x04".to_vec(), "compressed with zip"),
         ("text.json", b"hello".to_vec(), "does not begin as JSON"),
     ];
     for (name, bytes, reason) in cases {

@@ -131,12 +131,18 @@ fn q9_the_end_marker_is_no_event() {
 }
 
 #[test]
-fn q10_unescaped_quotes_are_damage_and_what_came_before_is_kept() {
-    let good = kernel("k", ("1", "2"), 1);
-    let text = format!(r#"{{"traceEvents":[{good},{{"ph":"X","name":"lambda "x"","ts":1}},{good}]}}"#);
-    let trace = read(text.as_bytes()).unwrap();
-    assert_eq!((trace.activities.len(), trace.health.get(HealthCode::Damaged)), (1, 1));
-    assert!(!is_judged(&trace));
+fn q10_unescaped_quotes_cost_one_event_and_no_more() {
+    let broken = |cat: &str| format!(r#"{{"ph":"X","cat":"{cat}","name":"lambda "x"","ts":1,"dur":2}}"#);
+    for (cat, code, judged) in
+        [("kernel", HealthCode::EventLost, false), ("python_function", HealthCode::EventSkipped, true)]
+    {
+        let mut events = pairs(20);
+        events.insert(7, broken(cat));
+        let trace = trace(&events);
+        assert_eq!((trace.activities.len(), trace.launches.len()), (20, 20), "{cat}");
+        assert_eq!(trace.health.get(code), 1, "{cat}");
+        assert_eq!(is_judged(&trace), judged, "{cat}");
+    }
 }
 
 #[test]
@@ -196,7 +202,7 @@ fn a_thing_without_time_matters_only_where_gpu_work_is_lost_by_it() {
     }
     let mut events = pairs(20);
     events.push("17".to_owned());
-    assert!(!is_judged(&trace(&events)), "nobody knows what it was");
+    assert!(!is_judged(&trace(&events)), "nobody knows what it was, and one in 21 is beyond the limit");
 }
 
 #[test]
