@@ -85,18 +85,26 @@ fn body(report: &CheckReport) -> String {
 }
 
 fn read_report(path: &Path) -> Result<CheckReport, CliError> {
+    let help = "name the report.json that `profgate check` of this version wrote";
+    read_json(path, "the report", help, |text| serde_json::from_str(text))
+}
+
+/// Reads a file of JSON; a failure says what it was to be and what to do.
+fn read_json<T>(
+    path: &Path,
+    what: &str,
+    help: &str,
+    parse: impl Fn(&str) -> serde_json::Result<T>,
+) -> Result<T, CliError> {
     let text = crate::source::read_text(path).map_err(|error| CliError {
-        what: "cannot read the report".to_owned(),
+        what: format!("cannot read {what}"),
         place: format!("{}: {error}", path.display()),
-        help: "name the report.json that `profgate check` wrote".to_owned(),
+        help: help.to_owned(),
         exit: 5,
     })?;
-    serde_json::from_str(&text).map_err(|error| {
-        CliError::usage(
-            "this is no report of `profgate check`",
-            format!("{}:{}:{}: {error}", path.display(), error.line(), error.column()),
-            "name the report.json that `profgate check` of this version wrote",
-        )
+    parse(&text).map_err(|error| {
+        let place = format!("{}:{}:{}: {error}", path.display(), error.line(), error.column());
+        CliError::usage(format!("{what} is not what it should be"), place, help)
     })
 }
 
@@ -186,19 +194,8 @@ impl Job {
 
 fn github_change() -> Result<Change, CliError> {
     let Some(path) = variable("GITHUB_EVENT_PATH").map(PathBuf::from) else { return Ok(Change::default()) };
-    let text = crate::source::read_text(&path).map_err(|error| CliError {
-        what: "cannot read the event".to_owned(),
-        place: format!("{}: {error}", path.display()),
-        help: "GITHUB_EVENT_PATH names it; unset it and give --pr and --sha".to_owned(),
-        exit: 5,
-    })?;
-    comment::change(&text).map_err(|error| {
-        CliError::usage(
-            "the event is not what GitHub writes",
-            format!("{}: {error}", path.display()),
-            "GITHUB_EVENT_PATH names it; unset it and give --pr and --sha",
-        )
-    })
+    let help = "GITHUB_EVENT_PATH names it; unset it and give --pr and --sha";
+    read_json(&path, "the event", help, comment::change)
 }
 
 /// A failure to comment, in the words of an error; the caller decides whether it is one.
