@@ -274,17 +274,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_kernel_beside_very_many_short_ones_costs_no_square() {
+    fn a_long_kernel_beside_very_many_short_ones_is_hidden_in_the_order_of_their_starts() {
         // 20 long intervals nested around 100,000 short ones: two million pairs, and as many again among lanes.
         let long = (0..20).map(|lane| Interval { lane, label: 'l', span: span(i64::from(lane), 400_000) });
         let short =
             (0..100_000).map(|at| Interval { lane: 99, label: 's', span: span(100 + at * 3, 102 + at * 3) });
         let all: Vec<Interval<char>> = long.chain(short).collect();
-        let before = std::time::Instant::now();
         let got = measure(&all);
         assert_eq!(parts(&got.hidden[0]), [('l', 399_999)]);
         assert_eq!(parts(&got.hidden[50]), [('l', 2)]);
-        assert!(before.elapsed().as_secs() < 5, "{:?}", before.elapsed());
     }
 
     /// The definition, read off instant by instant: who runs on another lane, and who of them came first.
