@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::catalog::args::CatalogArgs;
+use super::github::GithubArgs;
 
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
@@ -210,6 +211,9 @@ pub struct CheckArgs {
     /// Judge against this baseline, without a configuration
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Take the configuration's baselines from this directory, by file name
+    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
+    pub baseline_dir: Option<PathBuf>,
     /// Traces to judge; names the scenario where the configuration has several
     #[arg(long = "input", value_name = "[SCENARIO=]PATH")]
     pub inputs: Vec<String>,
@@ -229,9 +233,9 @@ pub struct CheckArgs {
     /// What to print on standard output
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
-    /// Also write annotations, step summary and outputs for GitHub Actions
-    #[arg(long)]
-    pub github: bool,
+    /// GitHub Actions.
+    #[command(flatten)]
+    pub github: GithubArgs,
     /// Exit 0 whatever the verdict
     #[arg(long)]
     pub exit_zero: bool,

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::args::{CheckArgs, CheckFormat, InconclusiveArg, MissingArg};
 use super::context::Context;
 use super::error::CliError;
+use super::github;
 use crate::common::text::nearest;
 use crate::config::{self, Config};
-use crate::publish::files::{COMMENT_MD, JUNIT_XML, REPORT_JSON, ReportSet};
-use crate::publish::github;
+use crate::publish::files::ReportSet;
 use crate::report;
 use crate::run::check::{CheckOptions, OnInconclusive, OnMissingBaseline, Scenario, check};
 use crate::verdict::{CheckReport, Policy};
@@ -48,9 +48,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         context.read(entry);
     }
     reports.write_all(&report)?;
-    if args.github {
-        publish_to_github(&report, &reports, context)?;
-    }
+    github::publish(&args.github, &report, &reports, context)?;
     context.print(&render(&report, args, context))?;
     Ok(report.exit_code)
 }
@@ -90,22 +88,6 @@ fn render(report: &CheckReport, args: &CheckArgs, context: &Context) -> String {
         CheckFormat::Text if context.quiet => report::text::check_line(report),
         CheckFormat::Text => report::text::check(report, context.width, context.color),
     }
-}
-
-fn publish_to_github(report: &CheckReport, reports: &ReportSet, context: &Context) -> Result<(), CliError> {
-    for line in report::github::annotations(report) {
-        context.print(&format!("{line}\n"))?;
-    }
-    let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let environment =
-        github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") };
-    if github::append_summary(&environment, &report::markdown::comment(report))? == github::Summary::Full {
-        context.note("the step summary is full; the comment was not added to it");
-    }
-    let [report_json, junit, comment] = [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| reports.path(name));
-    let paths = github::Paths { report_json: &report_json, junit: &junit, comment: &comment };
-    github::append_outputs(&environment, report, paths)?;
-    Ok(())
 }
 
 /// What the arguments and the configuration mean together.
@@ -175,7 +157,7 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
                     .flat_map(|mapping| &mapping.value.0)
                     .map(|input| base.join(input))
                     .collect(),
-                baseline: base.join(&scenario.baseline),
+                baseline: baseline_of(args, base, &scenario.baseline),
                 levels: scenario.levels.iter().map(|(code, level)| (*code, level.value)).collect(),
                 name,
             })
@@ -184,6 +166,14 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
     replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     Ok((scenarios, config.policy()))
+}
+
+/// The scenario's baseline: beside the configuration, or in the directory that takes the place of its folder.
+fn baseline_of(args: &CheckArgs, base: &Path, named: &Path) -> PathBuf {
+    match (&args.baseline_dir, named.file_name()) {
+        (Some(dir), Some(name)) => dir.join(name),
+        _ => base.join(named),
+    }
 }
 
 fn chosen(config: &Config, wanted: &[String], path: &Path) -> Result<Vec<String>, CliError> {

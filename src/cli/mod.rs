@@ -7,6 +7,7 @@ mod comment;
 mod context;
 mod demo;
 mod error;
+mod github;
 mod record;
 mod schema;
 mod triage;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::files::PublishError;
+use crate::report;
 use crate::verdict::CheckReport;
 
 /// Bytes that GitHub takes for the summary of one step.
@@ -56,7 +57,8 @@ pub struct Paths<'a> {
     pub comment: &'a Path,
 }
 
-/// Appends the step's outputs: `verdict`, `exit-code`, `report-json`, `junit`, `comment`.
+/// Appends the step's outputs: `verdict`, `exit-code`, the counts `failed`, `warned`, `waived` and `inconclusive`, and the
+/// paths `report-json`, `junit` and `comment`. Findings are counted; `inconclusive` counts scenarios.
 ///
 /// Returns whether the runner asked for any.
 pub fn append_outputs(
@@ -70,9 +72,14 @@ pub fn append_outputs(
 }
 
 fn outputs(report: &CheckReport, paths: Paths<'_>) -> String {
+    let counts = report::counts(report);
     [
         ("verdict", report.verdict.as_str().to_owned()),
         ("exit-code", report.exit_code.to_string()),
+        ("failed", counts.failed.to_string()),
+        ("warned", counts.warned.to_string()),
+        ("waived", counts.waived.to_string()),
+        ("inconclusive", counts.inconclusive.to_string()),
         ("report-json", paths.report_json.display().to_string()),
         ("junit", paths.junit.display().to_string()),
         ("comment", paths.comment.display().to_string()),
@@ -147,6 +154,18 @@ mod tests {
         fail
         profgate-end
         exit-code<<profgate-end
+        1
+        profgate-end
+        failed<<profgate-end
+        2
+        profgate-end
+        warned<<profgate-end
+        1
+        profgate-end
+        waived<<profgate-end
+        1
+        profgate-end
+        inconclusive<<profgate-end
         1
         profgate-end
         report-json<<profgate-end

@@ -18,4 +18,4 @@ pub mod text;
 pub mod unit;
 mod words;
 
-pub use select::is_quiet;
+pub use select::{Counts, counts, is_quiet};

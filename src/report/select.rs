@@ -90,6 +90,32 @@ pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
     all
 }
 
+/// How much of each kind a run found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Findings that fail the gate.
+    pub failed: usize,
+    /// Findings that warn.
+    pub warned: usize,
+    /// Findings that were waived.
+    pub waived: usize,
+    /// Scenarios that could not be judged.
+    pub inconclusive: usize,
+}
+
+/// Counts what a run found.
+pub fn counts(report: &CheckReport) -> Counts {
+    let all = findings(report);
+    let marked = |mark: Mark| all.iter().filter(|shown| shown.mark == mark).count();
+    let is_unjudged = |scenario: &&ScenarioReport| scenario.verdict == Outcome::Inconclusive;
+    Counts {
+        failed: marked(Mark::Fail),
+        warned: marked(Mark::Warn),
+        waived: marked(Mark::Waived),
+        inconclusive: report.scenarios.iter().filter(is_unjudged).count(),
+    }
+}
+
 /// Every improvement of a run.
 pub fn improvements(report: &CheckReport) -> Vec<(&ScenarioReport, &Finding)> {
     report

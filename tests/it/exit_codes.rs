@@ -116,6 +116,24 @@ fn scenarios_come_from_the_configuration_and_inputs_can_be_replaced() {
 }
 
 #[test]
+fn baselines_of_another_folder_take_the_place_of_the_configurations_own() {
+    let scratch = Scratch::new("baseline-dir");
+    scratch.capture("before", &presets::moe_decode());
+    scratch.capture("after", &presets::moe_decode_unfused());
+    std::fs::create_dir_all(scratch.path("own")).unwrap();
+    std::fs::create_dir_all(scratch.path("main")).unwrap();
+    scratch.file("profgate.yaml", "schema: 1\nscenarios:\n  one: { input: after, baseline: own/b.yaml }\n");
+    let here = scratch.path("");
+    // The change under test brings a baseline that accepts it; the main branch's does not.
+    assert_eq!(run_in(&here, &["baseline", "record", "after", "-o", "own/b.yaml"]).code, 0);
+    assert_eq!(run_in(&here, &["baseline", "record", "before", "-o", "main/b.yaml"]).code, 0);
+    assert_eq!(run_in(&here, &["check"]).code, 0);
+    assert_eq!(run_in(&here, &["check", "--baseline-dir", "main"]).code, 1);
+    assert_eq!(run_in(&here, &["check", "--baseline-dir", "nowhere"]).code, 4);
+    assert_eq!(run_in(&here, &["check", "--baseline-dir", "main", "--baseline", "own/b.yaml"]).code, 2);
+}
+
+#[test]
 fn a_rank_that_is_missing_is_no_verdict() {
     let scratch = Scratch::new("ranks");
     let capture = scratch.capture("t", &presets::two_rank_tp());

@@ -21,6 +21,7 @@ mod determinism;
 mod docs;
 mod exit_codes;
 mod gate;
+mod github;
 mod laws;
 mod live_cpu;
 mod meaning;

@@ -1,0 +1,68 @@
+//! What a command tells GitHub Actions: annotations, the step's summary, the step's outputs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::error::CliError;
+use crate::publish::files::{COMMENT_MD, JUNIT_XML, REPORT_JSON, ReportSet};
+use crate::publish::github;
+use crate::report;
+use crate::verdict::CheckReport;
+
+/// `--github`.
+#[derive(Debug, Args)]
+pub struct GithubArgs {
+    /// Also write for GitHub Actions: all three kinds, or only those named
+    #[arg(
+        long = "github",
+        value_enum,
+        value_name = "KINDS",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_value = "annotations,summary,outputs"
+    )]
+    pub kinds: Vec<GithubKind>,
+}
+
+/// A channel of GitHub Actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GithubKind {
+    /// Marks the baseline's lines with the worst findings.
+    Annotations,
+    /// Appends the comment to the step's summary.
+    Summary,
+    /// Verdict, counts and paths for later steps.
+    Outputs,
+}
+
+/// Writes what was asked for.
+pub fn publish(
+    args: &GithubArgs,
+    report: &CheckReport,
+    reports: &ReportSet,
+    context: &Context,
+) -> Result<(), CliError> {
+    let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let environment =
+        github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") };
+    if args.kinds.contains(&GithubKind::Annotations) {
+        for line in report::github::annotations(report) {
+            context.print(&format!("{line}\n"))?;
+        }
+    }
+    if args.kinds.contains(&GithubKind::Summary)
+        && github::append_summary(&environment, &report::markdown::comment(report))? == github::Summary::Full
+    {
+        context.note("the step summary is full; the comment was not added to it");
+    }
+    if args.kinds.contains(&GithubKind::Outputs) {
+        let [report_json, junit, comment] =
+            [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| reports.path(name));
+        let paths = github::Paths { report_json: &report_json, junit: &junit, comment: &comment };
+        github::append_outputs(&environment, report, paths)?;
+    }
+    Ok(())
+}
