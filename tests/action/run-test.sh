@@ -18,9 +18,11 @@ begin() {
   script="$root/.github/action/run.sh"
   env=(
     "PATH=$case_dir/path:$bare_path" "HOME=$case_dir" "RUNNER_TEMP=$case_dir/temp" "GITHUB_OUTPUT=$case_dir/output"
-    "FAKE_LOG=$case_dir/log" INPUT_CONFIG= INPUT_SCENARIO= INPUT_INPUT= INPUT_BASELINE=
-    INPUT_REPORT_DIR=profgate-report INPUT_ON_INCONCLUSIVE= INPUT_ON_MISSING_BASELINE= INPUT_EXTRA_ARGS=
-    INPUT_WORKING_DIRECTORY=. INPUT_INSTALL=true INPUT_VERSION=0.1.0
+    "FAKE_LOG=$case_dir/log" GITHUB_EVENT_NAME=push INPUT_MODE=check INPUT_CONFIG= INPUT_SCENARIO= INPUT_INPUT= INPUT_URL=
+    INPUT_FRAMEWORK= INPUT_CAPTURE_DIR=profgate-capture INPUT_CAPTURE_ARGS= INPUT_BASELINE= INPUT_BASELINE_DIR=
+    INPUT_FAIL_ON=inconclusive INPUT_ON_MISSING_BASELINE= INPUT_COMMENT=changes INPUT_ANNOTATIONS=true
+    INPUT_SUMMARY=true INPUT_REPORT_DIR=profgate-report INPUT_REPORT_PATH= INPUT_JUNIT_PATH= INPUT_TOKEN=secret
+    INPUT_EXTRA_ARGS= INPUT_WORKING_DIRECTORY=. INPUT_INSTALL=true INPUT_VERSION=0.1.0 INPUT_MIRROR=
   )
   : >"$case_dir/output"
   : >"$case_dir/log"
@@ -52,7 +54,7 @@ expect_output() {
   [ "$got" = "$2" ] || wrong "output $1 is '$got', expected '$2'"
 }
 
-# The arguments of the only call, one a line.
+# The arguments of all calls, one a line.
 expect_args() {
   local got
   got="$(sed -n 's/^arg=//p' "$case_dir/log")"
@@ -102,8 +104,8 @@ act
 expect_code 0
 expect_calls 1
 expect_args 'check
---github
---report-dir=profgate-report'
+--report-dir=profgate-report
+--github=outputs,annotations,summary'
 expect_output verdict pass
 expect_output exit-code 0
 expect_output report-json "$case_dir/workspace/profgate-report/report.json"
@@ -114,17 +116,18 @@ finish
 begin 'spaces, globs, quotes and commands survive as text'
 mkdir "$case_dir/workspace/my project"
 act 'INPUT_WORKING_DIRECTORY=my project' 'INPUT_CONFIG=conf dir/profgate.yaml' 'INPUT_BASELINE=-b "x".yaml' \
-  'INPUT_REPORT_DIR=out dir' INPUT_ON_INCONCLUSIVE=warn INPUT_ON_MISSING_BASELINE=seed \
+  'INPUT_REPORT_DIR=out dir' INPUT_FAIL_ON=failure INPUT_ON_MISSING_BASELINE=seed 'INPUT_BASELINE_DIR=main/base lines' \
   INPUT_INPUT=$'a b/*\r\n\nqwen=$(touch pwned)\n' INPUT_EXTRA_ARGS=$'--exit-zero\n`touch pwned`' \
   INPUT_SCENARIO=$'llama 8b\n--help'
 expect_code 0
-# shellcheck disable=SC2016 # The dollar signs must arrive as they are.
+# shellcheck disable=SC2016 # The point is that nothing expands.
 expect_args 'check
---github
 --report-dir=out dir
+--github=outputs,annotations,summary
+--on-inconclusive=warn
 --config=conf dir/profgate.yaml
 --baseline=-b "x".yaml
---on-inconclusive=warn
+--baseline-dir=main/base lines
 --on-missing-baseline=seed
 --input=a b/*
 --input=qwen=$(touch pwned)
@@ -188,7 +191,7 @@ begin 'an unknown value of install is named'
 without_profgate
 act INPUT_INSTALL=yes
 expect_code 2
-expect_printed "'yes'; it takes true, false or build"
+expect_printed "'yes'; it takes true, false, build"
 finish
 
 begin 'a release without checksum is refused with the remedy'
@@ -213,6 +216,22 @@ act "PROFGATE_DOWNLOAD_URL=file://$case_dir/mirror" INPUT_VERSION=v0.1.0
 expect_code 0
 expect_calls 1
 expect_output verdict pass
+finish
+
+begin 'a folder of this machine can be the mirror'
+without_profgate
+with_release
+act "INPUT_MIRROR=$case_dir/mirror/"
+expect_code 0
+expect_calls 1
+finish
+
+begin 'a mirror that is neither address nor absolute path is refused'
+without_profgate
+with_release
+act INPUT_MIRROR=mirror
+expect_code 2
+expect_printed "'mirror' is neither an address nor the absolute path of a folder"
 finish
 
 begin 'a release with another checksum is not unpacked'
@@ -258,6 +277,155 @@ if ! PATH="$bare_path" command -v cargo >/dev/null; then
   expect_printed 'needs a Rust toolchain'
   finish
 fi
+
+begin 'channels and fail-on have their own spelling on the command line'
+act INPUT_ANNOTATIONS=false INPUT_SUMMARY=false INPUT_FAIL_ON=never
+expect_code 0
+expect_args 'check
+--report-dir=profgate-report
+--github=outputs
+--exit-zero'
+finish
+
+for wrong_input in MODE:mode:profile FAIL_ON:fail-on:sometimes COMMENT:comment:yes ANNOTATIONS:annotations:no SUMMARY:summary:1; do
+  IFS=: read -r variable name value <<<"$wrong_input"
+  begin "an unknown value of $name is named"
+  act "INPUT_$variable=$value"
+  expect_code 2
+  expect_calls 0
+  expect_printed "The input '$name' is '$value'; it takes "
+  expect_output verdict error
+  finish
+done
+
+begin 'a pull request gets its comment from the report of the only judgement'
+act GITHUB_EVENT_NAME=pull_request FAKE_CODE=1 FAKE_VERDICT=fail INPUT_COMMENT=failures
+expect_code 1
+expect_calls 2
+expect_args "check
+--report-dir=profgate-report
+--github=outputs,annotations,summary
+comment
+$case_dir/workspace/profgate-report/report.json
+--github
+--when=failures"
+expect_output verdict fail
+expect_output comment-url https://forge.example/1
+finish
+
+begin 'the token is seen by the comment and by nothing else'
+act GITHUB_EVENT_NAME=pull_request INPUT_TOKEN=secret
+expect_code 0
+[ "$(sed -n 's/^token=//p' "$case_dir/log")" = $'\nsecret' ] || wrong "tokens seen: $(sed -n 's/^token=//p' "$case_dir/log")"
+finish
+
+begin 'a comment that cannot be written is a warning'
+act GITHUB_EVENT_NAME=pull_request FAKE_COMMENT_CODE=5
+expect_code 0
+expect_output exit-code 0
+expect_printed '::warning title=profgate (no comment)::'
+finish
+
+begin 'no comment where there is no report, no pull request or no wish'
+act GITHUB_EVENT_NAME=pull_request FAKE_CODE=2
+expect_calls 1
+act GITHUB_EVENT_NAME=push
+expect_calls 2
+act GITHUB_EVENT_NAME=pull_request INPUT_COMMENT=off
+expect_calls 3
+finish
+
+begin 'reports are copied to where they are wanted too'
+act INPUT_REPORT_PATH=out/r.json "INPUT_JUNIT_PATH=$case_dir/j/junit.xml" FAKE_CODE=1
+expect_code 1
+[ -s "$case_dir/workspace/out/r.json" ] && [ -s "$case_dir/j/junit.xml" ] || wrong 'a copy is missing'
+finish
+
+begin 'mode capture profiles the server and judges nothing'
+act INPUT_MODE=capture INPUT_URL=http://127.0.0.1:30000 INPUT_FRAMEWORK=sglang INPUT_CAPTURE_ARGS=--server-dir=/traces
+expect_code 0
+expect_args 'capture
+--url=http://127.0.0.1:30000
+--output=profgate-capture
+--framework=sglang
+--server-dir=/traces'
+expect_output exit-code 0
+expect_output capture "$case_dir/workspace/profgate-capture"
+finish
+
+begin 'mode capture without an address says so'
+act INPUT_MODE=capture
+expect_code 2
+expect_calls 0
+expect_printed "needs the input 'url'"
+finish
+
+begin 'mode check with an address profiles first and judges that'
+act INPUT_URL=http://127.0.0.1:8000 INPUT_CAPTURE_DIR=cap
+expect_code 0
+expect_args 'capture
+--url=http://127.0.0.1:8000
+--output=cap
+check
+--report-dir=profgate-report
+--github=outputs,annotations,summary
+--input=cap'
+expect_output verdict pass
+finish
+
+begin 'a capture that failed is not judged'
+mkdir "$case_dir/workspace/profgate-report"
+echo stale >"$case_dir/workspace/profgate-report/report.json"
+act INPUT_URL=http://127.0.0.1:8000 FAKE_CAPTURE_CODE=5
+expect_code 5
+expect_calls 1
+expect_output verdict error
+expect_output report-json ''
+finish
+
+begin 'mode report judges a stored report again'
+echo '{}' >"$case_dir/workspace/stored.json"
+act INPUT_MODE=report INPUT_REPORT_PATH=stored.json INPUT_CONFIG=profgate.yaml INPUT_EXTRA_ARGS=--trailers=commits.txt
+expect_code 0
+expect_args 'report
+stored.json
+--report-dir=profgate-report
+--github=outputs,annotations,summary
+--config=profgate.yaml
+--trailers=commits.txt'
+expect_output verdict pass
+grep -qx '{}' "$case_dir/workspace/stored.json" || wrong 'the stored report was written over'
+finish
+
+begin 'mode report without a report is an I/O failure'
+act INPUT_MODE=report
+expect_code 5
+expect_calls 0
+expect_printed 'There is no report'
+finish
+
+begin 'mode refresh rewrites baselines and passes its outputs on'
+act INPUT_MODE=refresh INPUT_INPUT=decode=traces INPUT_EXTRA_ARGS=--accept=kernel-new:x INPUT_SCENARIO=decode
+expect_code 0
+expect_args 'baseline
+refresh
+--github
+--input=decode=traces
+--accept=kernel-new:x
+--
+decode'
+expect_output refreshed true
+finish
+
+begin 'mode comment ends as the comment does'
+act INPUT_MODE=comment INPUT_REPORT_PATH=stored.json INPUT_COMMENT=always INPUT_EXTRA_ARGS=--strict FAKE_COMMENT_CODE=5
+expect_code 5
+expect_args 'comment
+stored.json
+--github
+--when=always
+--strict'
+finish
 
 begin 'action.yml passes every input on, run.sh reads no other, and the version is ours'
 : >"$case_dir/stdout"
