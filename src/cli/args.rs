@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::catalog::args::CatalogArgs;
+use super::completions::{CompletionsArgs, ManArgs};
 use super::github::GithubArgs;
+use super::init::InitArgs;
 
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
@@ -85,6 +87,12 @@ pub enum Command {
     Catalog(CatalogArgs),
     /// Print the JSON Schema of a file that profgate reads or writes
     Schema(SchemaArgs),
+    /// Write the files that a repository starts with: configuration, baseline directory, CI
+    Init(InitArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    Man(ManArgs),
     /// Show the gate at work on built-in data: a fused kernel that switched itself off
     Demo(DemoArgs),
 }

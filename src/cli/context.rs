@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{catalog, check, comment, demo, record, schema, triage, user_catalogs};
+use super::{catalog, check, comment, completions, demo, init, record, schema, triage, user_catalogs};
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
@@ -41,6 +41,9 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Comment(args) => comment::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
         Command::Schema(args) => schema::run(args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::Completions(args) => completions::completions(args, context),
+        Command::Man(args) => completions::man(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Baseline(args) => match &args.command {
             BaselineCommand::Record(args) => record::run(args, context),

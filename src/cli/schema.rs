@@ -15,10 +15,15 @@ use crate::verdict::CheckReport;
 /// Prints one schema, or the names of all.
 pub fn run(args: &SchemaArgs, context: &Context) -> Result<u8, CliError> {
     match args.name {
-        Some(name) => context.print(&report::json::schema(&schema(name)))?,
+        Some(name) => context.print(&text(name))?,
         None => context.print(&names())?,
     }
     Ok(0)
+}
+
+/// One schema as JSON.
+pub fn text(name: SchemaName) -> String {
+    report::json::schema(&schema(name))
 }
 
 fn schema(name: SchemaName) -> schemars::Schema {

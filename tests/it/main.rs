@@ -22,6 +22,7 @@ mod docs;
 mod exit_codes;
 mod gate;
 mod github;
+mod init;
 mod laws;
 mod live_cpu;
 mod meaning;
