@@ -427,6 +427,29 @@ stored.json
 --strict'
 finish
 
+begin 'the archive that the release packs is the one that the action and cargo-binstall look for'
+: >"$case_dir/stdout"
+target="$(bash -c "$(sed -n '/^release_target()/,/^}/p' "$script"); release_target")"
+printf '#!/bin/sh\necho "$@"\n' >"$case_dir/binary"
+chmod +x "$case_dir/binary"
+"$root/.github/release/pack.sh" "$target" 0.1.0 "$case_dir/binary" "$case_dir/dist"
+fill() {
+  sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$root/Cargo.toml" |
+    sed "s/{ name }\|{ bin }/profgate/g; s/{ version }/0.1.0/g; s/{ target }/$target/g; s/{ binary-ext }//g"
+}
+packed="$(fill pkg-url)"
+packed="$case_dir/dist/${packed##*/}"
+[ -f "$packed" ] || wrong "no $packed in: $(ls "$case_dir/dist")"
+tar -tzf "$packed" | grep -qxF "$(fill bin-dir)" || wrong "no $(fill bin-dir) in the archive"
+(cd "$case_dir/dist" && { sha256sum -c ./*.sha256 || shasum -a 256 -c ./*.sha256; } >/dev/null 2>&1) || wrong 'the sum does not fit'
+mkdir -p "$case_dir/repo/.github/action" && cp "$script" "$case_dir/repo/.github/action/"
+cp "$case_dir"/dist/*.sha256 "$case_dir/repo/.github/action/checksums.txt"
+script="$case_dir/repo/.github/action/run.sh"
+without_profgate
+act "INPUT_MIRROR=$case_dir/dist" INPUT_EXTRA_ARGS=--found
+grep -q 'check .*--found' "$case_dir/stdout" || wrong 'the packed program did not run'
+finish
+
 begin 'action.yml passes every input on, run.sh reads no other, and the version is ours'
 : >"$case_dir/stdout"
 declared="$(sed -n '/^inputs:/,/^outputs:/s/^  \([a-z-]*\):$/\1/p' "$root/action.yml" | LC_ALL=C sort)"
