@@ -28,6 +28,7 @@ mod live_cpu;
 mod meaning;
 mod overlap;
 mod paths;
+mod quick_start;
 mod quirks;
 mod ranks;
 mod regressions;
