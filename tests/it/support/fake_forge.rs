@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::openapi::Contract;
+
 /// Characters that GitHub takes.
 const BODY_LIMIT: usize = 65_536;
 
@@ -52,6 +54,9 @@ struct State {
     next_page: Option<String>,
     before_create: VecDeque<(String, String)>,
     is_stopped: bool,
+    /// GitHub's own description; GitLab publishes none that could be taken.
+    contract: Option<&'static Contract>,
+    violations: Vec<String>,
 }
 
 /// The host; ends with the test.
@@ -113,6 +118,8 @@ impl Fake {
             next_page: None,
             before_create: VecDeque::new(),
             is_stopped: false,
+            contract: (kind == Kind::GitHub).then(Contract::github),
+            violations: Vec::new(),
         }));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -192,8 +199,15 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        self.with(|state| state.is_stopped = true);
+        let violations = self.with(|state| {
+            state.is_stopped = true;
+            std::mem::take(&mut state.violations)
+        });
         drop(TcpStream::connect(&self.address));
+        // A test that fails already says why.
+        if !std::thread::panicking() {
+            assert_eq!(violations, Vec::<String>::new(), "by GitHub's description of its API");
+        }
     }
 }
 
@@ -216,7 +230,11 @@ fn serve(mut stream: TcpStream, state: &mut State) {
             state.route(&request);
             refusal(status, "Bad gateway")
         }
-        None => state.route(&request),
+        None => {
+            let answer = state.route(&request);
+            state.hold_to_contract(&request, &answer);
+            answer
+        }
     };
     let body = if answer.status == 204 { String::new() } else { answer.body.to_string() };
     let mut head = format!(
@@ -263,6 +281,28 @@ impl State {
         let kept = Kept { id: self.next_id, author: author.to_owned(), body: body.to_owned() };
         self.next_id += 1;
         self.comments.push(kept);
+    }
+
+    /// Notes where a request, or the answer to it, is not what GitHub describes.
+    fn hold_to_contract(&mut self, request: &Request, answer: &Answer) {
+        let Some(contract) = self.contract else { return };
+        let found = match contract.operation(&request.method, &request.path) {
+            Err(wrong) => vec![wrong],
+            Ok(operation) => {
+                let of_request = operation.wrong_request(&request.query, &request.body);
+                let of_answer = operation.wrong_answer(answer.status, &answer.body);
+                of_request.into_iter().chain(of_answer).collect()
+            }
+        };
+        self.violations.extend(found);
+    }
+
+    /// An answer of GitHub's own example, so that it has every field that the real one has.
+    fn described(&self, method: &str, path: &str, status: u16, with: &Value) -> Value {
+        match self.contract {
+            Some(contract) => contract.operation(method, path).unwrap().example(status, with),
+            None => with.clone(),
+        }
     }
 
     fn route(&mut self, request: &Request) -> Answer {
@@ -312,11 +352,21 @@ impl State {
         }
     }
 
+    /// What differs from GitHub's example, whose teams lack a field that its own description requires.
+    fn pull_values(&self) -> Value {
+        json!({
+            "number": self.number, "state": "open", "head": { "sha": self.head }, "requested_teams": [],
+        })
+    }
+
     fn pull(&self) -> Value {
         match self.kind {
-            Kind::GitHub => {
-                json!({ "number": self.number, "state": "open", "head": { "sha": self.head } })
-            }
+            Kind::GitHub => self.described(
+                "GET",
+                &format!("/repos/{}/pulls/{}", self.repository, self.number),
+                200,
+                &self.pull_values(),
+            ),
             Kind::GitLab => json!({ "iid": self.number, "sha": self.head }),
         }
     }
@@ -324,13 +374,18 @@ impl State {
     /// Pull requests of a branch or of a commit.
     fn find(&self, path: &str, query: &str) -> Answer {
         let repository = &self.repository;
-        let closed = json!({ "number": 1, "state": "closed", "head": { "sha": self.head } });
+        // Lists hold a shorter form of a pull request.
+        let open =
+            self.described("GET", &format!("/repos/{repository}/pulls"), 200, &self.pull_values())[0].clone();
+        let mut closed = open.clone();
+        closed["number"] = json!(1);
+        closed["state"] = json!("closed");
         if path == format!("/repos/{repository}/pulls") {
             let is_fork = query.split('&').any(|part| part == "head=fork%3Afix");
-            return answer(200, if is_fork { json!([self.pull()]) } else { json!([]) });
+            return answer(200, if is_fork { json!([open]) } else { json!([]) });
         }
         if path.starts_with(&format!("/repos/{repository}/commits/")) && path.ends_with("/pulls") {
-            return answer(200, json!([closed, self.pull()]));
+            return answer(200, json!([closed, open]));
         }
         refusal(404, "Not Found")
     }
@@ -359,13 +414,18 @@ impl State {
 
     fn shown(&self, kept: &Kept) -> Value {
         match self.kind {
-            Kind::GitHub => json!({
-                "id": kept.id, "user": { "login": kept.author }, "body": kept.body,
-                "html_url": format!(
-                    "https://github.example/{}/pull/{}#issuecomment-{}",
-                    self.repository, self.number, kept.id
-                ),
-            }),
+            Kind::GitHub => self.described(
+                "POST",
+                &format!("/repos/{}/issues/{}/comments", self.repository, self.number),
+                201,
+                &json!({
+                    "id": kept.id, "user": { "login": kept.author }, "body": kept.body,
+                    "html_url": format!(
+                        "https://github.example/{}/pull/{}#issuecomment-{}",
+                        self.repository, self.number, kept.id
+                    ),
+                }),
+            ),
             Kind::GitLab => json!({
                 "id": kept.id, "author": { "username": kept.author }, "body": kept.body, "system": false,
             }),
