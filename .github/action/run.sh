@@ -267,6 +267,11 @@ has_pull_request() {
   esac
 }
 
+# The page on which the reports explain findings: the one of this very version of the action.
+if [ -z "${PROFGATE_DOCS_URL:-}" ] && [ -n "${ACTION_REPOSITORY:-}" ] && [ -n "${ACTION_REF:-}" ]; then
+  export PROFGATE_DOCS_URL="${GITHUB_SERVER_URL:-https://github.com}/$ACTION_REPOSITORY/blob/$ACTION_REF/docs/findings.md"
+fi
+
 for name in mode config baseline baseline-dir url framework capture-dir fail-on on-missing-baseline comment annotations \
   summary report-dir report-path junit-path working-directory install version mirror; do
   variable="INPUT_$(printf '%s' "$name" | tr 'a-z-' 'A-Z_')"

@@ -1,6 +1,7 @@
 //! What must be the same on both sides before numbers may be compared, and what may differ and makes them
 //! less alike.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use crate::triage::{TraceEntry, Triage};
 pub const UNKNOWN: &str = "unknown";
 
 /// Identity of a capture. `None` is unknown, which is listed and is never a mismatch.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fingerprint {
     /// GPU model.
     pub gpu: Option<String>,
@@ -39,7 +40,7 @@ pub struct Fingerprint {
 }
 
 /// What may differ between two captures. A difference is told, and widens what counts as noise.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Versions {
     /// Runtime such as `cuda 12.4`.
     pub runtime: Option<String>,

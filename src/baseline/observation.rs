@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Fingerprint, Versions};
 use crate::triage::{FoundBy, PathState, Role, Stage};
 
 /// What was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// What was measured, and on what.
     pub fingerprint: Fingerprint,
@@ -23,7 +24,7 @@ pub struct Observation {
 }
 
 /// One stage over all ranks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageObservation {
     /// How steps were told apart.
     pub found_by: FoundBy,
@@ -48,7 +49,7 @@ pub struct StageObservation {
 }
 
 /// How far a number moved between repeats; the number itself is their median.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Band {
     /// Median absolute deviation from that median, in nanoseconds; 0 of a single capture.
     pub mad_ns: f64,
@@ -68,7 +69,7 @@ impl Default for Band {
 }
 
 /// Time of a step that overlap saves, median over ranks.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Overlapped {
     /// Nanoseconds by which kernels of one stream start before the one ahead has ended.
     pub same_stream_ns: f64,
@@ -77,7 +78,7 @@ pub struct Overlapped {
 }
 
 /// What a row launches and costs.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Measure {
     /// Launches of a step, mean over ranks.
     pub launches: f64,
@@ -93,7 +94,7 @@ pub struct Measure {
 }
 
 /// One kernel id of one stage over all ranks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RowObservation {
     /// What it does.
     pub role: Role,
@@ -110,7 +111,7 @@ pub struct RowObservation {
 }
 
 /// One catalog path of one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathObservation {
     /// What it does.
     pub state: PathState,
@@ -129,7 +130,7 @@ pub struct PathObservation {
 }
 
 /// How much of a role's time no other stream hides.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OverlapObservation {
     /// Exclusive nanoseconds of a step. For communication on the rank that waits least, else the median.
     pub exposed_ns: f64,
@@ -140,7 +141,7 @@ pub struct OverlapObservation {
 }
 
 /// The repeating bodies of a step.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LayersObservation {
     /// How many layers.
     pub count: u64,
@@ -149,7 +150,7 @@ pub struct LayersObservation {
 }
 
 /// One repeating body.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct BodyObservation {
     /// `A`, `B`, …
     pub id: String,

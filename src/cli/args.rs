@@ -6,8 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::catalog::args::CatalogArgs;
 use super::completions::{CompletionsArgs, ManArgs};
+use super::explain::ExplainArgs;
 use super::github::GithubArgs;
 use super::init::InitArgs;
+use super::report::ReportArgs;
+use super::schema::SchemaArgs;
+use crate::verdict::{OnInconclusive, OnMissingBaseline};
 
 /// Exit codes, the same for every command.
 const EXIT_CODES: &str = "\
@@ -85,6 +89,10 @@ pub enum Command {
     Comment(CommentArgs),
     /// Look at what is known of kernels and paths, and say why a kernel name matches or not
     Catalog(CatalogArgs),
+    /// Render a report again, or judge it again under another policy, without trace or GPU
+    Report(ReportArgs),
+    /// Say what a finding means, how to fix it and how to accept it
+    Explain(ExplainArgs),
     /// Print the JSON Schema of a file that profgate reads or writes
     Schema(SchemaArgs),
     /// Write the files that a repository starts with: configuration, baseline directory, CI
@@ -95,39 +103,6 @@ pub enum Command {
     Man(ManArgs),
     /// Show the gate at work on built-in data: a fused kernel that switched itself off
     Demo(DemoArgs),
-}
-
-/// `profgate schema`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  profgate schema                                  the names
-  profgate schema config > profgate.schema.json
-  profgate schema check-report | check-jsonschema --schemafile /dev/stdin profgate-report/report.json
-
-An editor with a YAML language server completes a file that begins with
-  # yaml-language-server: $schema=profgate.schema.json")]
-pub struct SchemaArgs {
-    /// Which one; all names are listed when not given
-    #[arg(value_name = "NAME", value_enum)]
-    pub name: Option<SchemaName>,
-}
-
-/// The documents that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaName {
-    /// What `profgate triage --format json` prints.
-    TriageReport,
-    /// `report.json`, as `profgate check` writes it.
-    CheckReport,
-    /// `profgate.yaml`.
-    Config,
-    /// A baseline.
-    Baseline,
-    /// A catalog of kernel families.
-    KernelCatalog,
-    /// A catalog of paths.
-    PathCatalog,
 }
 
 /// `profgate demo`.
@@ -289,6 +264,25 @@ pub enum MissingArg {
     Seed,
 }
 
+impl From<InconclusiveArg> for OnInconclusive {
+    fn from(arg: InconclusiveArg) -> Self {
+        match arg {
+            InconclusiveArg::Fail => Self::Fail,
+            InconclusiveArg::Warn => Self::Warn,
+        }
+    }
+}
+
+impl From<MissingArg> for OnMissingBaseline {
+    fn from(arg: MissingArg) -> Self {
+        match arg {
+            MissingArg::Fail => Self::Fail,
+            MissingArg::Warn => Self::Warn,
+            MissingArg::Seed => Self::Seed,
+        }
+    }
+}
+
 /// `profgate baseline`.
 #[derive(Debug, Args)]
 pub struct BaselineArgs {
@@ -332,7 +326,8 @@ fn rank(text: &str) -> Result<RankArg, String> {
     }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+/// Reads a share in percent.
+pub fn percent(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
         _ => Err("a number from 0 to 100 is needed".to_owned()),

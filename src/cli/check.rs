@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::args::{CheckArgs, CheckFormat, InconclusiveArg, MissingArg};
+use super::args::{CheckArgs, CheckFormat};
 use super::context::Context;
 use super::error::CliError;
 use super::github;
@@ -11,7 +11,7 @@ use crate::common::text::nearest;
 use crate::config::{self, Config};
 use crate::publish::files::ReportSet;
 use crate::report;
-use crate::run::check::{CheckOptions, OnInconclusive, OnMissingBaseline, Scenario, check};
+use crate::run::check::{CheckOptions, Scenario, check};
 use crate::verdict::{CheckReport, Policy};
 
 /// The scenario's name where no configuration gives one.
@@ -28,27 +28,21 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     }
     let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
+    policy.on_missing_baseline = args.on_missing_baseline.into();
+    policy.on_inconclusive = args.on_inconclusive.into();
+    policy.exit_zero = args.exit_zero;
     let options = CheckOptions {
-        changed_files: changed_files(args)?,
         policy,
-        on_missing_baseline: match args.on_missing_baseline {
-            MissingArg::Fail => OnMissingBaseline::Fail,
-            MissingArg::Warn => OnMissingBaseline::Warn,
-            MissingArg::Seed => OnMissingBaseline::Seed,
-        },
-        on_inconclusive: match args.on_inconclusive {
-            InconclusiveArg::Fail => OnInconclusive::Fail,
-            InconclusiveArg::Warn => OnInconclusive::Warn,
-        },
-        exit_zero: args.exit_zero,
+        changed_files: changed_files(args)?,
         load: context.load_options(None, &args.server_log, &progress),
     };
-    let report = check(&scenarios, &catalogs, &options)?;
+    let mut report = check(&scenarios, &catalogs, &options)?;
     for entry in report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces) {
         context.read(entry);
     }
+    report.docs.clone_from(&context.docs);
     reports.write_all(&report)?;
-    github::publish(&args.github, &report, &reports, context)?;
+    github::publish(&args.github, &report, Some(&reports), context)?;
     context.print(&render(&report, args, context))?;
     Ok(report.exit_code)
 }

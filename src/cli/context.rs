@@ -8,7 +8,11 @@ use clap::Parser;
 
 use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
 use super::error::CliError;
-use super::{catalog, check, comment, completions, demo, init, record, schema, triage, user_catalogs};
+use super::{
+    catalog, check, comment, completions, demo, explain, init, record, report, schema, triage, usage,
+    user_catalogs,
+};
+use crate::common::link::DocsUrl;
 use crate::common::text::printable;
 use crate::run::LoadOptions;
 use crate::source::Limits;
@@ -19,8 +23,12 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A reader that went away is no reason to complain about it.
-            let _ = error.print();
+            let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+            match usage::explain(&error, &typed.collect::<Vec<_>>()) {
+                Some(mistake) => complain(&mistake),
+                // Help or version. A reader that went away is no reason to complain about it.
+                None => drop(error.print()),
+            }
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
@@ -28,7 +36,7 @@ pub fn main() -> ExitCode {
     match dispatch(&cli.command, &context) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            context.complain(&error);
+            complain(&error);
             ExitCode::from(error.exit)
         }
     }
@@ -40,6 +48,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Check(args) => check::run(args, context),
         Command::Comment(args) => comment::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
+        Command::Report(args) => report::run(args, context),
+        Command::Explain(args) => explain::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Init(args) => init::run(args, context),
         Command::Completions(args) => completions::completions(args, context),
@@ -48,6 +58,22 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Baseline(args) => match &args.command {
             BaselineCommand::Record(args) => record::run(args, context),
         },
+    }
+}
+
+fn complain(error: &CliError) {
+    // Nothing can be done about a standard error that is gone.
+    let _ = writeln!(io::stderr().lock(), "{error}");
+}
+
+/// Where the page is that explains findings: where the environment says, else where this version was published.
+fn docs_url() -> Option<DocsUrl> {
+    match std::env::var("PROFGATE_DOCS_URL") {
+        Ok(address) => DocsUrl::new(&address),
+        Err(_) => {
+            let (repository, version) = (env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"));
+            DocsUrl::new(&format!("{repository}/blob/v{version}/docs/findings.md"))
+        }
     }
 }
 
@@ -66,6 +92,8 @@ pub struct Context {
     pub limits: Limits,
     shows_progress: bool,
     catalog: Option<PathBuf>,
+    /// Where findings are explained, when such a page is known.
+    pub docs: Option<DocsUrl>,
 }
 
 impl Context {
@@ -84,6 +112,7 @@ impl Context {
             verbose: global.verbose,
             threads: global.threads.map_or(cores, usize::from),
             limits: Limits { inflated: global.max_inflated, ..Limits::default() },
+            docs: docs_url(),
             shows_progress: io::stderr().is_terminal() && !global.quiet,
             catalog: global.catalog.clone(),
         }
@@ -116,10 +145,6 @@ impl Context {
                 entry.path, entry.events, entry.activities
             ));
         }
-    }
-
-    fn complain(&self, error: &CliError) {
-        let _ = writeln!(io::stderr().lock(), "{error}");
     }
 
     /// Shows how far reading is, on a terminal only.

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::CliError;
 use crate::publish::files::{self, ReportSet};
 use crate::report;
-use crate::run::check::{CheckOptions, OnInconclusive, OnMissingBaseline, Scenario, check};
+use crate::run::check::{CheckOptions, Scenario, check};
 use crate::synth::{self, presets};
 use crate::verdict::Policy;
 
@@ -67,12 +67,11 @@ fn judge(
     };
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
-        changed_files: Vec::new(),
         policy: Policy::default(),
-        on_missing_baseline: OnMissingBaseline::Fail,
-        on_inconclusive: OnInconclusive::Fail,
-        exit_zero: false,
+        changed_files: Vec::new(),
         load: context.load_options(None, &[], &progress),
     };
-    Ok(check(&[scenario], &context.catalogs()?, &options)?)
+    let mut report = check(&[scenario], &context.catalogs()?, &options)?;
+    report.docs.clone_from(&context.docs);
+    Ok(report)
 }

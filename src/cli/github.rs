@@ -42,7 +42,7 @@ pub enum GithubKind {
 pub fn publish(
     args: &GithubArgs,
     report: &CheckReport,
-    reports: &ReportSet,
+    reports: Option<&ReportSet>,
     context: &Context,
 ) -> Result<(), CliError> {
     let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -59,9 +59,9 @@ pub fn publish(
         context.note("the step summary is full; the comment was not added to it");
     }
     if args.kinds.contains(&GithubKind::Outputs) {
-        let [report_json, junit, comment] =
-            [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| reports.path(name));
-        let paths = github::Paths { report_json: &report_json, junit: &junit, comment: &comment };
+        let files = reports.map(|set| [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| set.path(name)));
+        let paths =
+            files.as_ref().map(|[report_json, junit, comment]| github::Paths { report_json, junit, comment });
         github::append_outputs(&environment, report, paths)?;
     }
     Ok(())

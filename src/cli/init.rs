@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::SchemaName;
 use super::context::Context;
 use super::error::CliError;
-use super::schema;
+use super::schema::{self, SchemaName};
 use crate::publish::files;
 
 /// Stands for the action in the templates.

@@ -8,11 +8,14 @@ mod completions;
 mod context;
 mod demo;
 mod error;
+mod explain;
 mod github;
 mod init;
 mod record;
+mod report;
 mod schema;
 mod triage;
+mod usage;
 mod user_catalogs;
 
 pub use args::command;

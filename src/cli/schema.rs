@@ -1,8 +1,7 @@
 //! `profgate schema`: the JSON Schemas of what profgate reads and writes.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
-use super::args::{SchemaArgs, SchemaName};
 use super::context::Context;
 use super::error::CliError;
 use crate::baseline::Baseline;
@@ -11,6 +10,39 @@ use crate::config::Config;
 use crate::report;
 use crate::triage::{Triage, classify, paths};
 use crate::verdict::CheckReport;
+
+/// `profgate schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  profgate schema                                  the names
+  profgate schema config > profgate.schema.json
+  profgate schema check-report | check-jsonschema --schemafile /dev/stdin profgate-report/report.json
+
+An editor with a YAML language server completes a file that begins with
+  # yaml-language-server: $schema=profgate.schema.json")]
+pub struct SchemaArgs {
+    /// Which one; all names are listed when not given
+    #[arg(value_name = "NAME", value_enum)]
+    pub name: Option<SchemaName>,
+}
+
+/// The documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// What `profgate triage --format json` prints.
+    TriageReport,
+    /// `report.json`, as `profgate check` writes it.
+    CheckReport,
+    /// `profgate.yaml`.
+    Config,
+    /// A baseline.
+    Baseline,
+    /// A catalog of kernel families.
+    KernelCatalog,
+    /// A catalog of paths.
+    PathCatalog,
+}
 
 /// Prints one schema, or the names of all.
 pub fn run(args: &SchemaArgs, context: &Context) -> Result<u8, CliError> {

@@ -2,6 +2,7 @@
 
 pub mod date;
 pub mod level;
+pub mod link;
 pub mod schema;
 pub mod text;
 pub mod yaml;

@@ -58,21 +58,26 @@ pub struct Paths<'a> {
 }
 
 /// Appends the step's outputs: `verdict`, `exit-code`, the counts `failed`, `warned`, `waived` and `inconclusive`, and the
-/// paths `report-json`, `junit` and `comment`. Findings are counted; `inconclusive` counts scenarios.
+/// paths `report-json`, `junit` and `comment` where they were written. Findings are counted; `inconclusive` counts
+/// scenarios.
 ///
 /// Returns whether the runner asked for any.
 pub fn append_outputs(
     environment: &Environment,
     report: &CheckReport,
-    paths: Paths<'_>,
+    paths: Option<Paths<'_>>,
 ) -> Result<bool, PublishError> {
     let Some(path) = &environment.output else { return Ok(false) };
     append(path, &outputs(report, paths))?;
     Ok(true)
 }
 
-fn outputs(report: &CheckReport, paths: Paths<'_>) -> String {
+fn outputs(report: &CheckReport, paths: Option<Paths<'_>>) -> String {
     let counts = report::counts(report);
+    let files = paths.map(|paths| {
+        [("report-json", paths.report_json), ("junit", paths.junit), ("comment", paths.comment)]
+            .map(|(name, path)| (name, path.display().to_string()))
+    });
     [
         ("verdict", report.verdict.as_str().to_owned()),
         ("exit-code", report.exit_code.to_string()),
@@ -80,11 +85,9 @@ fn outputs(report: &CheckReport, paths: Paths<'_>) -> String {
         ("warned", counts.warned.to_string()),
         ("waived", counts.waived.to_string()),
         ("inconclusive", counts.inconclusive.to_string()),
-        ("report-json", paths.report_json.display().to_string()),
-        ("junit", paths.junit.display().to_string()),
-        ("comment", paths.comment.display().to_string()),
     ]
     .into_iter()
+    .chain(files.into_iter().flatten())
     .map(|(name, value)| output(name, &value))
     .collect()
 }
@@ -148,7 +151,7 @@ mod tests {
         let environment = Environment { step_summary: None, output: Some(path.clone()) };
         let paths =
             Paths { report_json: Path::new("r.json"), junit: Path::new("j.xml"), comment: Path::new("c.md") };
-        assert!(append_outputs(&environment, &fixture::mixed(), paths).unwrap());
+        assert!(append_outputs(&environment, &fixture::mixed(), Some(paths)).unwrap());
         insta::assert_snapshot!(fs::read_to_string(&path).unwrap(), @r#"
         verdict<<profgate-end
         fail
@@ -179,7 +182,7 @@ mod tests {
         profgate-end
         "#);
         fs::remove_file(&path).unwrap();
-        assert!(!append_outputs(&Environment::default(), &fixture::mixed(), paths).unwrap());
+        assert!(!append_outputs(&Environment::default(), &fixture::mixed(), Some(paths)).unwrap());
     }
 
     #[test]

@@ -9,25 +9,11 @@ use crate::verdict::{
     BaselineRef, Case, CaseResult, CheckReport, Code, Finding, Level, Outcome, Policy, Price, ScenarioReport,
 };
 
-pub const FILE: &str = "baselines/qwen3-30b-decode.b300.yaml";
+mod names;
 
-/// Names that try to leave the place they are put in.
-pub const HOSTILE: [&str; 14] = [
-    "a|b||c",
-    "`` ``` code ` end",
-    "<img src=x onerror=alert(1)>",
-    "</code></pre></details><!-- -->",
-    "@everyone and @octo/team, see #1 or https://example.com or www.example.com",
-    "-->",
-    "<!-- profgate:comment -->",
-    "\u{202e}gnp.exe\u{2066}",
-    "\u{1b}[31mred\u{1b}[0m\u{7}\u{0}",
-    "first\nsecond\r\nthird\u{2028}fourth",
-    "]]> & <![CDATA[ \u{fffe}\u{ffff}",
-    "::error file=x::boo\n::set-output name=a::b\n##[error]c",
-    "[link](javascript:alert(1)) ![image](x) **bold** _it_ ~~s~~ $x$ \\| &lt;",
-    "",
-];
+pub use names::{HOSTILE, any_name};
+
+pub const FILE: &str = "baselines/qwen3-30b-decode.b300.yaml";
 
 pub fn kernel(name: &str, launches: u64, total_us: i64, share_pct: f64) -> KernelRow {
     KernelRow {
@@ -166,6 +152,7 @@ pub fn triage() -> Triage {
             driver: Some("cuda 13.0".to_owned()),
             sha256: "0".repeat(64),
             devices: Vec::new(),
+            recorded_unix_ns: Some(1_782_799_835_123_456_789),
         }],
         health: vec![HealthEntry {
             code: "duration-missing".to_owned(),
@@ -194,6 +181,7 @@ fn scenario(name: &str, findings: Vec<Finding>) -> ScenarioReport {
         notes: Vec::new(),
         cases: Vec::new(),
         triage: None,
+        basis: None,
     }
 }
 
@@ -221,7 +209,7 @@ pub fn failing() -> ScenarioReport {
     .at(FILE, 31)
     .with_evidence(vec!["its code: sgl-kernel/csrc/fused_qknorm_rope.cu".to_owned()])
     .with_help("check the server's flags: `--enable-fused-qk-norm-rope` switches it on");
-    let costlier = Finding::new(
+    let mut costlier = Finding::new(
         Code::StructureCostlier,
         "fused-qknorm-rope-bf16",
         "`fused-qknorm-rope-bf16` (48 a step, 230 µs) is gone, `rotary-embedding` (48 a step, 300 µs) came in its place, and 1 kernel more changed: +310 µs a step, +8.1 % of GPU time",
@@ -237,6 +225,7 @@ pub fn failing() -> ScenarioReport {
     .with_help(
         "find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew",
     );
+    costlier.layer = Some("layer A ×48, kernel 6 of 15".to_owned());
     let mut slower = Finding::new(
         Code::KernelSlower,
         "fmha-trtllm-gen",
@@ -339,7 +328,13 @@ pub fn run(scenarios: Vec<ScenarioReport>) -> CheckReport {
         exit_code: crate::verdict::exit_code(verdict, false),
         policy: Policy::default(),
         scenarios,
+        docs: None,
     }
+}
+
+/// The page that explains findings, in tests.
+pub fn docs() -> Option<crate::common::link::DocsUrl> {
+    crate::common::link::DocsUrl::new("https://example.com/profgate/findings.md")
 }
 
 /// One scenario that fails.

@@ -14,10 +14,14 @@ const PROPERTY: usize = 200;
 ///
 /// GitHub shows ten annotations of a level and step.
 pub fn annotations(report: &CheckReport) -> Vec<String> {
-    select::findings(report).iter().filter_map(annotation).take(select::SHOWN).collect()
+    select::findings(report)
+        .iter()
+        .filter_map(|shown| annotation(report, shown))
+        .take(select::SHOWN)
+        .collect()
 }
 
-fn annotation(shown: &Shown<'_>) -> Option<String> {
+fn annotation(report: &CheckReport, shown: &Shown<'_>) -> Option<String> {
     let command = match shown.mark {
         Mark::Fail | Mark::Inconclusive | Mark::NoBaseline => "error",
         Mark::Warn => "warning",
@@ -34,7 +38,11 @@ fn annotation(shown: &Shown<'_>) -> Option<String> {
     let title = format!("profgate: {} in {}", finding.code.as_str(), shown.scenario.scenario);
     properties.push(format!("title={}", property(&title)));
     let help = if finding.help.is_empty() { String::new() } else { format!("\nTo do: {}", finding.help) };
-    Some(format!("::{command} {}::{}", properties.join(","), data(&format!("{}{help}", finding.message))))
+    let docs = report.docs.as_ref();
+    let page =
+        docs.map_or_else(String::new, |docs| format!("\nExplained: {}", docs.of(finding.code.as_str())));
+    let text = format!("{}{page}", shorten_middle(&format!("{}{help}", finding.message), MESSAGE));
+    Some(format!("::{command} {}::{}", properties.join(","), data(&text)))
 }
 
 /// A warning about something beside the verdict, as such a command.
@@ -44,7 +52,7 @@ pub fn warning(title: &str, text: &str) -> String {
 
 /// The text after the second `::`. Line breaks are ours; those of a name become visible first.
 fn data(text: &str) -> String {
-    let lines: Vec<String> = shorten_middle(text, MESSAGE).split('\n').map(printable).collect();
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
     escaped(&lines.join("\n"))
 }
 
@@ -81,15 +89,38 @@ mod tests {
     #[test]
     fn a_hostile_name_makes_no_second_command() {
         for name in fixture::HOSTILE.map(str::to_owned).into_iter().chain(["%0A::".repeat(5_000)]) {
-            let lines = annotations(&fixture::hostile(&name));
-            assert_eq!(lines.len(), 5);
-            for line in &lines {
-                assert_eq!(line.lines().count(), 1, "{line}");
-                let (properties, _) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
-                assert!(properties.starts_with("error ") || properties.starts_with("warning "), "{line}");
-                assert!(!line.contains(['\r', '\u{1b}', '\u{202e}']), "{line}");
-            }
+            assert_inert(&name);
         }
+    }
+
+    fn assert_inert(name: &str) {
+        let lines = annotations(&fixture::hostile(name));
+        assert_eq!(lines.len(), 5);
+        for line in &lines {
+            assert_eq!(line.lines().count(), 1, "{line}");
+            let (properties, _) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
+            assert!(properties.starts_with("error ") || properties.starts_with("warning "), "{line}");
+            assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line}");
+            assert!(line.len() < 8_000, "{}", line.len());
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn any_name_at_all_makes_no_second_command(name in fixture::any_name()) {
+            assert_inert(&name);
+        }
+    }
+
+    #[test]
+    fn an_annotation_says_where_it_is_explained() {
+        let mut report = fixture::one_failure();
+        report.docs = fixture::docs();
+        assert!(
+            annotations(&report)[0]
+                .ends_with("%0AExplained: https://example.com/profgate/findings.md#path-missing")
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::common::text::is_unsafe;
 use crate::triage::Triage;
 use crate::verdict::CheckReport;
 
@@ -31,7 +32,26 @@ fn document(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value)
         .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string());
     text.push('\n');
-    text
+    escape(text)
+}
+
+/// The same document with characters written as escapes that a terminal or a viewer would act on.
+///
+/// `serde_json` does so below U+0020. All of them stand inside strings, for which alone other characters are allowed.
+fn escape(text: String) -> String {
+    let acts = |c: char| c != '\n' && is_unsafe(c);
+    if !text.contains(acts) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -60,5 +80,28 @@ mod tests {
         report.scenarios[0].price[0].busy_pct = f64::NAN;
         let read: serde_json::Value = serde_json::from_str(&check(&report)).unwrap();
         assert!(read["scenarios"][0]["price"][0]["busy_pct"].is_null());
+    }
+
+    fn assert_inert(name: &str) {
+        let report = fixture::hostile(name);
+        let text = check(&report);
+        assert!(!text.contains(|c: char| c != '\n' && is_unsafe(c)), "{text}");
+        assert_eq!(serde_json::from_str::<CheckReport>(&text).unwrap(), report);
+    }
+
+    #[test]
+    fn a_hostile_name_is_kept_and_acts_on_no_terminal() {
+        for name in fixture::HOSTILE {
+            assert_inert(name);
+        }
+        assert_eq!(document(&"\u{202e}a\u{1b}\u{7f}"), "\"\\u202ea\\u001b\\u007f\"\n");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn any_name_at_all_is_kept(name in fixture::any_name()) {
+            assert_inert(&name);
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use junit_report::{Duration, OffsetDateTime, Report, TestCaseBuilder, TestSuiteBuilder};
 
 use super::select;
+use crate::common::link::DocsUrl;
 use crate::common::text::{printable, shorten_middle};
 use crate::verdict::{Case, CaseResult, CheckReport, Finding, Kind, ScenarioReport};
 
@@ -24,8 +25,11 @@ const MESSAGE: usize = 1_000;
 /// Longest name of a case or a suite.
 const NAME: usize = 300;
 
-/// What the crate writes about machine and time of a suite; a report knows neither.
-const NOT_OURS: &str = " hostname=\"localhost\" timestamp=\"1970-01-01T00:00:00Z\"";
+/// What the crate writes about the machine of a suite, which no report knows.
+const HOST: &str = " hostname=\"localhost\"";
+
+/// What it writes where no time was set.
+const NO_TIME: &str = " timestamp=\"1970-01-01T00:00:00Z\"";
 
 /// Renders a run. Valid, with an empty list of suites, when nothing was judged.
 pub fn xml(report: &CheckReport) -> Result<String, JunitError> {
@@ -37,7 +41,7 @@ pub fn xml(report: &CheckReport) -> Result<String, JunitError> {
             tables.entry(&case.table).or_default().push(case);
         }
         for (table, cases) in tables {
-            out.push_str(&suite(scenario, table, &cases, id)?);
+            out.push_str(&suite(scenario, table, &cases, id, report.docs.as_ref())?);
             out.push('\n');
             id += 1;
         }
@@ -48,12 +52,18 @@ pub fn xml(report: &CheckReport) -> Result<String, JunitError> {
 
 /// One suite as an element.
 ///
-/// The crate has no `skipped` count, which readers show. It writes the name of a host and a time instead,
-/// and a package that Jenkins would put before every name. Each suite is therefore written on its own and
-/// its opening tag set right: the first such text is the tag's, as quotes inside attributes are escaped.
-fn suite(scenario: &ScenarioReport, table: &str, cases: &[&Case], id: usize) -> Result<String, JunitError> {
+/// The crate has no `skipped` count, which readers show. It writes the name of a host instead, a time where
+/// none is known, and a package that Jenkins would put before every name. Each suite is therefore written on its
+/// own and its opening tag set right: the first such text is the tag's, as quotes inside attributes are escaped.
+fn suite(
+    scenario: &ScenarioReport,
+    table: &str,
+    cases: &[&Case],
+    id: usize,
+    docs: Option<&DocsUrl>,
+) -> Result<String, JunitError> {
     let mut builder = TestSuiteBuilder::new(&name(&format!("{}.{table}", scenario.scenario)));
-    builder.set_timestamp(OffsetDateTime::UNIX_EPOCH);
+    builder.set_timestamp(recorded(scenario).unwrap_or(OffsetDateTime::UNIX_EPOCH));
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     for case in cases {
         let class = match case.stage {
@@ -67,7 +77,7 @@ fn suite(scenario: &ScenarioReport, table: &str, cases: &[&Case], id: usize) -> 
         if *times > 1 {
             subject = format!("{subject} ({times})");
         }
-        let mut built = test_case(scenario, case, &subject);
+        let mut built = test_case(scenario, case, &subject, docs);
         built.set_classname(&class);
         builder.add_testcase(built.build());
     }
@@ -82,33 +92,68 @@ fn suite(scenario: &ScenarioReport, table: &str, cases: &[&Case], id: usize) -> 
         .split_once("<testsuites>")
         .and_then(|(_, rest)| rest.strip_suffix("</testsuites>"))
         .ok_or_else(|| JunitError { reason: "the suite has no frame".to_owned() })?;
-    Ok(inner.replacen(" id=\"0\"", &format!(" id=\"{id}\""), 1).replacen(
-        NOT_OURS,
-        &format!(" skipped=\"{skipped}\""),
-        1,
-    ))
+    let (open, rest) =
+        inner.split_once('>').ok_or_else(|| JunitError { reason: "the suite has no tag".to_owned() })?;
+    let open = without_attribute(open, " package=\"")
+        .replacen(" id=\"0\"", &format!(" id=\"{id}\""), 1)
+        .replacen(HOST, &format!(" skipped=\"{skipped}\""), 1)
+        .replacen(NO_TIME, "", 1);
+    Ok(format!("{open}>{rest}"))
 }
 
-fn test_case(scenario: &ScenarioReport, case: &Case, subject: &str) -> TestCaseBuilder {
+/// An opening tag without the first attribute that begins so.
+fn without_attribute(tag: &str, start: &str) -> String {
+    match tag.split_once(start).and_then(|(before, rest)| Some((before, rest.split_once('"')?.1))) {
+        Some((before, after)) => format!("{before}{after}"),
+        None => tag.to_owned(),
+    }
+}
+
+/// When the scenario's capture was recorded, by its own word. No clock is read: the same report, the same bytes.
+fn recorded(scenario: &ScenarioReport) -> Option<OffsetDateTime> {
+    let traces = scenario.triage.iter().flat_map(|triage| &triage.traces);
+    let first =
+        traces.filter(|entry| entry.part == "formal").filter_map(|entry| entry.recorded_unix_ns).min()?;
+    OffsetDateTime::from_unix_timestamp(first.div_euclid(1_000_000_000)).ok()
+}
+
+fn test_case(
+    scenario: &ScenarioReport,
+    case: &Case,
+    subject: &str,
+    docs: Option<&DocsUrl>,
+) -> TestCaseBuilder {
     let findings = about(scenario, case);
     let kind = findings.first().map_or(result_text(case.result), |finding| finding.code.as_str());
     let reason = if case.message.is_empty() { result_text(case.result) } else { &case.message };
-    let message = one_line(&shorten_middle(reason, MESSAGE));
+    let waiver = findings.first().and_then(|finding| finding.waived_by.as_ref());
+    let reason = match waiver {
+        // A skipped case has no body: what stands in its message is all that readers see.
+        Some(waiver) if case.result == CaseResult::Skipped => format!("waived by {waiver}: {reason}"),
+        _ => reason.to_owned(),
+    };
+    let message = one_line(&shorten_middle(&reason, MESSAGE));
     match case.result {
-        CaseResult::Held => TestCaseBuilder::success(subject, Duration::ZERO),
+        CaseResult::Held => {
+            let mut built = TestCaseBuilder::success(subject, Duration::ZERO);
+            if !findings.is_empty() {
+                built.set_system_out(&body(scenario, case, &findings, docs));
+            }
+            built
+        }
         CaseResult::Violated => {
             let mut built = TestCaseBuilder::failure(subject, Duration::ZERO, kind, &message);
-            built.set_trace(&body(scenario, case, &findings));
+            built.set_trace(&body(scenario, case, &findings, docs));
             built
         }
         CaseResult::Unjudged => {
             let mut built = TestCaseBuilder::error(subject, Duration::ZERO, kind, &message);
-            built.set_trace(&body(scenario, case, &findings));
+            built.set_trace(&body(scenario, case, &findings, docs));
             built
         }
         CaseResult::Skipped => {
             let mut built = TestCaseBuilder::skipped_with_cause(subject, kind, &message);
-            built.set_trace(&body(scenario, case, &findings));
+            built.set_trace(&body(scenario, case, &findings, docs));
             built
         }
     }
@@ -143,7 +188,7 @@ fn about<'a>(scenario: &'a ScenarioReport, case: &Case) -> Vec<&'a Finding> {
     found
 }
 
-fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding]) -> String {
+fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding], docs: Option<&DocsUrl>) -> String {
     let mut lines = Vec::new();
     if let Some(line) = case.line {
         lines.push(format!("{}:{line}", scenario.baseline.path));
@@ -156,6 +201,7 @@ fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding]) -> String
         if case.line.is_none() {
             lines.extend(select::place(finding));
         }
+        lines.extend(finding.layer.iter().map(|layer| format!("  where: {layer}")));
         lines.extend(finding.evidence.iter().map(|line| format!("  {line}")));
         lines.extend(finding.cause.iter().map(|line| format!("  likely cause: {line}")));
         if let Some(waiver) = &finding.waived_by {
@@ -164,6 +210,13 @@ fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding]) -> String
         if !finding.help.is_empty() {
             lines.push(format!("  to do: {}", finding.help));
         }
+    }
+    if let Some(finding) = findings.first() {
+        let code = finding.code.as_str();
+        lines.push(match docs {
+            Some(docs) => format!("explained: {}", docs.of(code)),
+            None => format!("explained: profgate explain {code}"),
+        });
     }
     let lines: Vec<String> = lines.iter().map(|line| one_line(&shorten_middle(line, MESSAGE))).collect();
     lines.join("\n")
@@ -262,10 +315,38 @@ mod tests {
     #[test]
     fn a_name_cannot_forge_the_opening_tag() {
         let mut report = fixture::mixed();
-        report.scenarios[0].scenario = format!("x{NOT_OURS} id=\"0\"");
+        report.scenarios[0].scenario = format!("x{HOST}{NO_TIME} package=\"p\" id=\"0\"");
         let text = xml(&report).unwrap();
-        assert_eq!(text.matches(" skipped=\"").count(), get(&elements(&text), "testsuite"));
-        assert!(!text.contains(NOT_OURS));
+        let suites = get(&elements(&text), "testsuite");
+        for (attribute, times) in [(" skipped=\"", suites), (HOST, 0), (NO_TIME, 0), (" package=\"", 0)] {
+            assert_eq!(text.matches(attribute).count(), times, "{attribute}");
+        }
+    }
+
+    #[test]
+    fn a_suite_has_the_time_of_its_capture_and_no_other() {
+        let mut report = fixture::one_failure();
+        let text = xml(&report).unwrap();
+        assert_eq!(text.matches("timestamp=\"2026-06-30T06:10:35Z\"").count(), 3, "{text}");
+        report.scenarios[0].triage = None;
+        assert!(!xml(&report).unwrap().contains("timestamp"));
+    }
+
+    #[test]
+    fn a_warning_is_said_in_a_case_that_passes() {
+        let text = xml(&fixture::one_failure()).unwrap();
+        assert!(
+            text.contains("<system-out><![CDATA[baselines/qwen3-30b-decode.b300.yaml:16\nkernel-slower: "),
+            "{text}"
+        );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn any_name_at_all_gives_the_same_elements(name in fixture::any_name()) {
+            assert_counts(&fixture::hostile(&name));
+        }
     }
 
     #[test]

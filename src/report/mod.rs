@@ -12,6 +12,8 @@ mod headline;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+#[cfg(test)]
+mod plain;
 mod ranks;
 mod select;
 pub mod text;

@@ -2,6 +2,7 @@
 
 pub use crate::common::text::signed_percent;
 use crate::common::text::{self, digits3, launches};
+use crate::verdict::Finding;
 
 /// The unit of a column of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,31 +69,31 @@ pub struct Figures {
 }
 
 /// The figures of a finding; `None` when it has no numbers.
-pub fn figures(before: Option<f64>, after: Option<f64>, unit: &str) -> Option<Figures> {
-    let (before, after) = (before?, after?);
-    let Some(per) = unit.strip_prefix("us") else {
-        let pair = format!("{} → {} {unit}", launches(before), launches(after));
-        return Some(Figures { pair: pair.trim_end().to_owned(), change: signed_count(after - before) });
+pub fn figures(finding: &Finding) -> Option<Figures> {
+    let (before, after, moved) = (finding.before?, finding.after?, finding.change()?);
+    let sign = if moved.by < 0.0 { "−" } else { "+" };
+    let Some(per) = finding.unit.strip_prefix("us") else {
+        let pair = format!("{} → {} {}", launches(before), launches(after), finding.unit);
+        let change = format!("{sign}{}", launches(moved.by.abs()));
+        return Some(Figures { pair: pair.trim_end().to_owned(), change });
     };
     let (scale, symbol) = if before.abs().max(after.abs()) < 10_000.0 { (1.0, "µs") } else { (1e3, "ms") };
     let pair = format!("{} → {} {symbol}{per}", digits3(before / scale), digits3(after / scale));
-    let moved = after - before;
-    let sign = if moved < 0.0 { "−" } else { "+" };
-    let mut change = format!("{sign}{} {symbol}", digits3(moved.abs() / scale));
-    if before > 0.0 {
-        change.push_str(&format!(" ({})", signed_percent(moved * 100.0 / before)));
+    let mut change = format!("{sign}{} {symbol}", digits3(moved.by.abs() / scale));
+    if let Some(pct) = moved.pct {
+        change.push_str(&format!(" ({})", signed_percent(pct)));
     }
     Some(Figures { pair, change })
-}
-
-fn signed_count(moved: f64) -> String {
-    let sign = if moved < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", launches(moved.abs()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::Code;
+
+    fn figures_of(before: f64, after: f64, unit: &str) -> Figures {
+        figures(&Finding::new(Code::KernelSlower, "k", "m").with_numbers(before, after, unit)).unwrap()
+    }
 
     #[test]
     fn a_column_has_the_unit_of_its_largest() {
@@ -114,13 +115,13 @@ mod tests {
 
     #[test]
     fn a_finding_shows_both_numbers_in_one_unit() {
-        let time = figures(Some(100.0), Some(125.5), "us/launch").unwrap();
+        let time = figures_of(100.0, 125.5, "us/launch");
         assert_eq!((time.pair.as_str(), time.change.as_str()), ("100 → 126 µs/launch", "+25.5 µs (+25.5 %)"));
-        let large = figures(Some(9_000.0), Some(12_000.0), "us/step").unwrap();
+        let large = figures_of(9_000.0, 12_000.0, "us/step");
         assert_eq!(large.pair, "9 → 12 ms/step");
-        let count = figures(Some(48.0), Some(0.0), "fused/step").unwrap();
+        let count = figures_of(48.0, 0.0, "fused/step");
         assert_eq!((count.pair.as_str(), count.change.as_str()), ("48 → 0 fused/step", "−48"));
-        assert_eq!(figures(Some(0.0), Some(2.0), "us/step").unwrap().change, "+2 µs");
-        assert_eq!(figures(None, Some(2.0), "us/step"), None);
+        assert_eq!(figures_of(0.0, 2.0, "us/step").change, "+2 µs");
+        assert_eq!(figures(&Finding::new(Code::KernelSlower, "k", "m")), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The words around a capture's tables, the same in text and in Markdown.
 
+use super::select::Shown;
 use super::unit::{percent, time};
 use crate::common::text::{count, digits3, launches};
 use crate::triage::{
@@ -287,6 +288,12 @@ pub fn risk(row: &OverlapRow) -> String {
     let of = row.neighbours;
     let all = of.dependent + of.unclear + of.free;
     format!("{} ({} of {all} dependent, {} unclear)", row.dependency_risk, of.dependent, of.unclear)
+}
+
+/// Where the findings shown are explained, for a reader who has the program and no page.
+pub fn explained(shown: &[Shown<'_>]) -> String {
+    let code = shown.first().map_or("CODE", |row| row.finding.code.as_str());
+    format!("`profgate explain {code}` says what that finding means, how to fix it and how to accept it.")
 }
 
 /// By whom a kernel is hidden.

@@ -8,10 +8,10 @@ use super::record::record;
 use crate::baseline::{self, observe};
 use crate::common::yaml::YamlError;
 use crate::source::{self, SourceError};
-use crate::triage::{Catalogs, SCHEMA, Tool};
+use crate::triage::Catalogs;
 use crate::verdict::{
-    BaselineRef, CheckReport, Code, Finding, Judged, Level, Outcome, Policy, ScenarioReport, exit_code,
-    judge, unjudged,
+    BaselineRef, Basis, CheckReport, Code, Finding, Judged, Level, OnMissingBaseline, Policy, ScenarioReport,
+    doubts_about_capture, judge, unjudged,
 };
 
 /// One scenario, its paths resolved.
@@ -29,38 +29,12 @@ pub struct Scenario {
     pub levels: BTreeMap<Code, Level>,
 }
 
-/// What to make of a scenario that has no baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnMissingBaseline {
-    /// Exit 4.
-    Fail,
-    /// Say so and pass.
-    Warn,
-    /// Write one from this capture and pass.
-    Seed,
-}
-
-/// What to make of a capture that cannot be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnInconclusive {
-    /// Exit 3.
-    Fail,
-    /// Say so and exit 0.
-    Warn,
-}
-
 /// How the gate is run.
 pub struct CheckOptions<'a> {
-    /// Levels and thresholds.
+    /// Levels, thresholds, and what decides the exit code.
     pub policy: Policy,
-    /// Without a baseline.
-    pub on_missing_baseline: OnMissingBaseline,
-    /// Without a verdict.
-    pub on_inconclusive: OnInconclusive,
     /// Files that the change under test touches.
     pub changed_files: Vec<String>,
-    /// Never a non-zero exit for a verdict.
-    pub exit_zero: bool,
     /// How captures are read.
     pub load: LoadOptions<'a>,
 }
@@ -102,34 +76,12 @@ pub fn check(
     for (scenario, baseline) in scenarios.iter().zip(baselines) {
         reports.push(one(scenario, baseline, catalogs, options)?);
     }
-    let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Outcome::Pass);
-    let has_failed_capture = reports
-        .iter()
-        .flat_map(|report| &report.findings)
-        .any(|finding| finding.code == Code::CaptureFailed && finding.level == Level::Deny);
-    // What is excused does not hide what is not: the worst of the rest decides.
-    let excused = |outcome: Outcome| {
-        outcome == Outcome::Inconclusive
-            && options.on_inconclusive == OnInconclusive::Warn
-            && !has_failed_capture
-    };
-    let counted = reports.iter().map(|report| report.verdict).filter(|outcome| !excused(*outcome)).max();
-    let exit_code = match counted {
-        Some(outcome) if !options.exit_zero => exit_code(outcome, has_failed_capture),
-        _ => 0,
-    };
-    Ok(CheckReport {
-        schema: SCHEMA,
-        tool: Tool::default(),
-        verdict,
-        exit_code,
-        policy: options.policy.clone(),
-        scenarios: reports,
-    })
+    Ok(CheckReport::conclude(options.policy.clone(), reports))
 }
 
 struct BaselineFile {
     baseline: baseline::Baseline,
+    text: String,
     sha256: String,
 }
 
@@ -145,7 +97,7 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
     let sha256 = source::sha256(text.as_bytes());
-    Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, sha256 }))
+    Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, text, sha256 }))
 }
 
 fn one(
@@ -166,7 +118,8 @@ fn one(
             let subject = Judged {
                 scenario: &scenario.name,
                 baseline: reference,
-                ranks: &[],
+                doubts: Vec::new(),
+                triage: None,
                 notes: Vec::new(),
                 changed_files: &options.changed_files,
             };
@@ -176,42 +129,52 @@ fn one(
     let subject = |notes: Vec<String>| Judged {
         scenario: &scenario.name,
         baseline: reference.clone(),
-        ranks: &capture.ranks,
+        doubts: doubts_about_capture(&capture.ranks),
+        triage: capture.ranks.first(),
         notes,
         changed_files: &options.changed_files,
     };
+    let observation = observe(&capture.ranks);
+    let with_basis = |mut report: ScenarioReport, baseline: Option<String>| {
+        report.basis = Some(Basis {
+            baseline,
+            capture: observation.clone(),
+            levels: scenario.levels.clone(),
+            changed_files: options.changed_files.clone(),
+            notes: capture.notes.clone(),
+        });
+        Ok(report)
+    };
     let notes = capture.notes.clone();
     if let Some(file) = baseline {
-        let observation = observe(&capture.ranks);
-        return Ok(judge(subject(notes), &file.baseline, &observation, &policy));
+        let report = judge(subject(notes), &file.baseline, &observation, &policy);
+        return with_basis(report, Some(file.text));
     }
-    if options.on_missing_baseline == OnMissingBaseline::Seed {
+    if options.policy.on_missing_baseline == OnMissingBaseline::Seed {
         return match record(&capture, None) {
             Ok(text) => {
                 crate::publish::files::write(&scenario.baseline, text.as_bytes())?;
                 let mut notes = notes;
                 notes.push(format!("wrote {path} from this capture; review and commit it"));
                 let baseline = baseline::parse(&text, &scenario.baseline)?;
-                Ok(judge(subject(notes), &baseline, &observe(&capture.ranks), &policy))
+                let report = judge(subject(notes), &baseline, &observation, &policy);
+                with_basis(report, Some(text))
             }
             Err(doubts) => {
                 let first = doubts.into_iter().next();
                 let finding =
                     first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
-                Ok(unjudged(subject(notes), finding, &policy))
+                with_basis(unjudged(subject(notes), finding, &policy), None)
             }
         };
     }
-    let mut finding = Finding::new(Code::BaselineMissing, &path, format!("there is no baseline at {path}"))
+    let finding = Finding::new(Code::BaselineMissing, &path, format!("there is no baseline at {path}"))
         .at(&path, 0)
         .with_help(format!(
             "record one: profgate baseline record {} -o {path}",
             scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ")
         ));
-    if options.on_missing_baseline == OnMissingBaseline::Warn {
-        finding.level = Level::Warn;
-    }
-    Ok(unjudged(subject(notes), finding, &policy))
+    with_basis(unjudged(subject(notes), finding, &policy), None)
 }
 
 fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {

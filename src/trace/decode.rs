@@ -393,6 +393,9 @@ impl Decoder {
                 header.driver_version = text();
                 set_platform(header, key);
             }
+            b"baseTimeNanoseconds" => {
+                header.base_ns = text().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            }
             b"roctracer_version" => header.platform = "hip".to_owned(),
             b"cupti_version" => header.platform = "cuda".to_owned(),
             _ => {}

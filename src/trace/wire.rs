@@ -34,7 +34,8 @@ const KINETO_KEYS: [&[u8]; 7] = [
 ];
 
 /// Keys of a header whose value is used.
-const HEADER_KEYS: [&[u8]; 8] = [
+const HEADER_KEYS: [&[u8]; 9] = [
+    b"baseTimeNanoseconds",
     b"deviceProperties",
     b"distributedInfo",
     b"cuda_runtime_version",

@@ -218,7 +218,16 @@ fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry 
         driver: trace.header.driver(),
         sha256: input.sha256.to_owned(),
         devices,
+        recorded_unix_ns: recorded(trace),
     }
+}
+
+/// When the first activity ran, if that is a time at which a trace can have been recorded.
+fn recorded(trace: &Trace) -> Option<i64> {
+    const YEAR_2015: i64 = 1_420_070_400_000_000_000;
+    const YEAR_2100: i64 = 4_102_444_800_000_000_000;
+    let first = trace.activities.iter().map(|activity| activity.span.start.0).min()?;
+    trace.header.base_ns.checked_add(first).filter(|ns| (YEAR_2015..YEAR_2100).contains(ns))
 }
 
 fn stages_of(timeline: &Timeline) -> Vec<Stage> {

@@ -182,6 +182,31 @@ impl Code {
         }
     }
 
+    /// Whether it doubts the capture itself, whatever it is held against.
+    pub fn is_about_capture(self) -> bool {
+        match self {
+            Self::CaptureFailed | Self::CaptureUnreadable | Self::CaptureEmpty | Self::CaptureDamaged => true,
+            Self::RankMissing
+            | Self::StageMissing
+            | Self::NotComparable
+            | Self::BaselineMissing
+            | Self::PathMissing
+            | Self::PathPartial
+            | Self::KernelVanished
+            | Self::StructureCostlier
+            | Self::KernelReplaced
+            | Self::Mixed
+            | Self::KernelSlower
+            | Self::CommunicationExposed
+            | Self::StreamOverlapLost
+            | Self::EnvironmentDrift
+            | Self::StructureCheaper
+            | Self::KernelFaster
+            | Self::CommunicationHidden
+            | Self::StreamOverlapGained => false,
+        }
+    }
+
     /// The level it has unless policy says otherwise.
     pub fn default_level(self) -> Level {
         match self {

@@ -29,6 +29,9 @@ pub struct Finding {
     /// Every kernel id concerned, the subject among them.
     #[serde(default)]
     pub kernels: Vec<String>,
+    /// Where in a layer its kernels stand, when layers were found.
+    #[serde(default)]
+    pub layer: Option<String>,
     /// The facts behind it, a line each, worst first.
     pub evidence: Vec<String>,
     /// What changed around it and may explain it.
@@ -56,6 +59,7 @@ impl Finding {
             after: None,
             unit: String::new(),
             kernels: Vec::new(),
+            layer: None,
             evidence: Vec::new(),
             cause: Vec::new(),
             help: String::new(),
@@ -77,6 +81,13 @@ impl Finding {
         self.after = Some(after);
         unit.clone_into(&mut self.unit);
         self
+    }
+
+    /// How far its number moved; `None` when it has none.
+    pub fn change(&self) -> Option<Change> {
+        let (before, after) = (self.before?, self.after?);
+        let by = after - before;
+        Some(Change { by, pct: (before > 0.0).then(|| by * 100.0 / before) })
     }
 
     /// The same with the baseline's row; line 0 means the file as a whole.
@@ -103,4 +114,13 @@ impl Finding {
         self.help = help.into();
         self
     }
+}
+
+/// How far a finding's number moved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// After minus before, in the finding's unit.
+    pub by: f64,
+    /// The same in percent of before; `None` where there was nothing before.
+    pub pct: Option<f64>,
 }

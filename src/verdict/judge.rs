@@ -8,10 +8,11 @@ use super::cause::{self, Around, Difference};
 use super::code::{Code, Kind};
 use super::doubt;
 use super::exposed;
-use super::finding::Finding;
+use super::finding::{Finding, Level};
 use super::layer_diff;
 use super::outcome::Outcome;
-use super::policy::{Policy, RowLevels, apply_rows};
+use super::policy::{OnMissingBaseline, Policy, RowLevels, apply_rows};
+use super::position;
 use super::price;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
 use super::sets;
@@ -26,8 +27,10 @@ pub struct Judged<'a> {
     pub scenario: &'a str,
     /// The baseline file as the user names it, and its digest.
     pub baseline: BaselineRef,
-    /// Every rank's triage, rank 0 first.
-    pub ranks: &'a [Triage],
+    /// Doubts about the capture alone.
+    pub doubts: Vec<Finding>,
+    /// The tables of the rank that speaks for the capture.
+    pub triage: Option<&'a Triage>,
     /// Choices made while reading.
     pub notes: Vec<String>,
     /// Files that the change under test touches; empty when the user does not tell.
@@ -45,14 +48,14 @@ pub fn judge(
     policy: &Policy,
 ) -> ScenarioReport {
     let file = subject.baseline.path.clone();
-    let mut findings = doubt::about_capture(subject.ranks);
+    let mut subject = subject;
+    let mut findings = std::mem::take(&mut subject.doubts);
     if findings.is_empty() {
         findings.extend(doubt::about_comparison(baseline, capture, &file));
     }
     let expected = baseline.comparable.fingerprint();
     let unknowns = expected.unknowns(&capture.fingerprint).into_iter().map(str::to_owned).collect();
     let is_judged = findings.is_empty();
-    let mut subject = subject;
     subject.notes.extend(beside_the_baseline(baseline, capture));
     let (mut price, mut layer_diff) = (Vec::new(), Vec::new());
     // One rank alone does not know how long it waited, unless it is alone.
@@ -80,7 +83,7 @@ pub fn judge(
             price.push(price_of(&delta, *stage));
         }
     }
-    cause::attach(&mut findings, &around, subject.ranks.first());
+    cause::attach(&mut findings, &around, subject.triage);
     let mut report = finish(subject, findings, policy, &row_levels(baseline));
     report.cases = cases(baseline, &report, is_judged);
     report.price = price;
@@ -137,7 +140,10 @@ fn beside_the_baseline(baseline: &Baseline, capture: &Observation) -> Vec<String
 }
 
 /// The report of a scenario that could not be judged at all, for one reason.
-pub fn unjudged(subject: Judged<'_>, finding: Finding, policy: &Policy) -> ScenarioReport {
+pub fn unjudged(subject: Judged<'_>, mut finding: Finding, policy: &Policy) -> ScenarioReport {
+    if finding.code == Code::BaselineMissing && policy.on_missing_baseline == OnMissingBaseline::Warn {
+        finding.level = Level::Warn;
+    }
     let result =
         if finding.code == Code::BaselineMissing { CaseResult::Skipped } else { CaseResult::Unjudged };
     let case = Case {
@@ -194,7 +200,8 @@ fn finish(
         unknowns: Vec::new(),
         notes: subject.notes,
         cases: Vec::new(),
-        triage: subject.ranks.first().cloned(),
+        triage: subject.triage.cloned(),
+        basis: None,
     }
 }
 
@@ -223,6 +230,9 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
         findings.retain(|finding| finding.code != Code::EnvironmentDrift);
     }
     findings.extend(overlap);
+    for finding in &mut findings {
+        finding.layer = position::in_layers(finding, of.bodies);
+    }
     findings
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows levels and thresholds; renders nothing beyond one-line messages.
 
+mod again;
 mod align;
 mod bodies;
 mod cases;
@@ -14,16 +15,18 @@ mod judge;
 mod layer_diff;
 mod outcome;
 mod policy;
+mod position;
 mod price;
 mod report;
 mod sets;
 mod structure;
 mod time;
 
+pub use again::{Anew, OtherBaseline, judge_again};
 pub use code::{Code, Kind};
 pub use doubt::about_capture as doubts_about_capture;
-pub use finding::{Finding, Level};
+pub use finding::{Change, Finding, Level};
 pub use judge::{Judged, judge, unjudged};
 pub use outcome::{Outcome, exit_code};
-pub use policy::{Policy, Thresholds};
-pub use report::{BaselineRef, Case, CaseResult, CheckReport, LayerDiff, Price, ScenarioReport};
+pub use policy::{OnInconclusive, OnMissingBaseline, Policy, Thresholds};
+pub use report::{BaselineRef, Basis, Case, CaseResult, CheckReport, LayerDiff, Price, ScenarioReport};

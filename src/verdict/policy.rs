@@ -14,7 +14,7 @@ pub const SIGMA_PER_MAD: f64 = 1.4826;
 
 /// The numbers that decide, in percent unless named otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default)]
 pub struct Thresholds {
     /// Net price of structural changes, of the stage's busy time. Real repeats stay below 0.023 %.
     pub structure_pct: f64,
@@ -74,9 +74,33 @@ impl Default for Thresholds {
     }
 }
 
+/// What to make of a scenario that has no baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMissingBaseline {
+    /// Exit 4.
+    #[default]
+    Fail,
+    /// Say so and pass.
+    Warn,
+    /// Write one from this capture and pass.
+    Seed,
+}
+
+/// What to make of a capture that cannot be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnInconclusive {
+    /// Exit 3.
+    #[default]
+    Fail,
+    /// Say so and exit 0.
+    Warn,
+}
+
 /// What a team makes of findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default)]
 pub struct Policy {
     /// Rows below this share of a stage are not shown in tables. They are still priced.
     pub min_share: f64,
@@ -84,11 +108,24 @@ pub struct Policy {
     pub levels: BTreeMap<Code, Level>,
     /// What decides.
     pub thresholds: Thresholds,
+    /// What an inconclusive verdict does.
+    pub on_inconclusive: OnInconclusive,
+    /// What a missing baseline does.
+    pub on_missing_baseline: OnMissingBaseline,
+    /// Never a non-zero exit for a verdict.
+    pub exit_zero: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { min_share: 1.0, levels: BTreeMap::new(), thresholds: Thresholds::default() }
+        Self {
+            min_share: 1.0,
+            levels: BTreeMap::new(),
+            thresholds: Thresholds::default(),
+            on_inconclusive: OnInconclusive::default(),
+            on_missing_baseline: OnMissingBaseline::default(),
+            exit_zero: false,
+        }
     }
 }
 

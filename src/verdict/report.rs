@@ -1,13 +1,17 @@
 //! Everything a run of `check` says, in the shape of `report.json`: reports render this and nothing else.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
-use super::finding::Finding;
-use super::outcome::Outcome;
-use super::policy::Policy;
-use crate::triage::{Stage, Tool, Triage};
+use super::finding::{Finding, Level};
+use super::outcome::{Outcome, exit_code};
+use super::policy::{OnInconclusive, Policy};
+use crate::baseline::Observation;
+use crate::common::link::DocsUrl;
+use crate::triage::{SCHEMA, Stage, Tool, Triage};
 
 /// The baseline that a scenario was held against.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +82,21 @@ pub struct Case {
     pub line: Option<u64>,
 }
 
+/// What a scenario was judged by, so that it can be judged again from its report alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Basis {
+    /// Text of the baseline file; `null` when there was none.
+    pub baseline: Option<String>,
+    /// What the capture measured, all its ranks together.
+    pub capture: Observation,
+    /// Levels of this scenario that differ from the policy's.
+    pub levels: BTreeMap<Code, Level>,
+    /// Files that the change under test touches, where the user told.
+    pub changed_files: Vec<String>,
+    /// Choices made while reading, without those made while judging.
+    pub notes: Vec<String>,
+}
+
 /// One scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioReport {
@@ -103,6 +122,9 @@ pub struct ScenarioReport {
     pub cases: Vec<Case>,
     /// Rank 0's tables; `null` when nothing could be read.
     pub triage: Option<Triage>,
+    /// What it was judged by; `null` when nothing could be read.
+    #[serde(default)]
+    pub basis: Option<Basis>,
 }
 
 /// A run of `check`.
@@ -121,4 +143,30 @@ pub struct CheckReport {
     pub policy: Policy,
     /// In the order of the configuration.
     pub scenarios: Vec<ScenarioReport>,
+    /// Where findings are explained. No part of the document: who renders it says so.
+    #[serde(skip)]
+    pub docs: Option<DocsUrl>,
+}
+
+impl CheckReport {
+    /// A run of these scenarios: its verdict and exit code follow from them and from the policy alone.
+    pub fn conclude(policy: Policy, scenarios: Vec<ScenarioReport>) -> Self {
+        let verdict = scenarios.iter().map(|one| one.verdict).max().unwrap_or(Outcome::Pass);
+        let has_failed_capture = scenarios
+            .iter()
+            .flat_map(|one| &one.findings)
+            .any(|finding| finding.code == Code::CaptureFailed && finding.level == Level::Deny);
+        // What is excused does not hide what is not: the worst of the rest decides.
+        let excused = |outcome: Outcome| {
+            outcome == Outcome::Inconclusive
+                && policy.on_inconclusive == OnInconclusive::Warn
+                && !has_failed_capture
+        };
+        let counted = scenarios.iter().map(|one| one.verdict).filter(|outcome| !excused(*outcome)).max();
+        let exit_code = match counted {
+            Some(outcome) if !policy.exit_zero => exit_code(outcome, has_failed_capture),
+            _ => 0,
+        };
+        Self { schema: SCHEMA, tool: Tool::default(), verdict, exit_code, policy, scenarios, docs: None }
+    }
 }

@@ -107,7 +107,8 @@ fn held(before: &Known, after: &Known) -> ScenarioReport {
     let subject = Judged {
         scenario: "capture",
         baseline: BaselineRef { path: "b.yaml".to_owned(), sha256: None },
-        ranks: &after.capture.ranks,
+        doubts: profgate::verdict::doubts_about_capture(&after.capture.ranks),
+        triage: after.capture.ranks.first(),
         notes: Vec::new(),
         changed_files: &[],
     };

@@ -6,12 +6,11 @@
 
 use std::fmt::Write;
 
-use super::{MdCell, MdCode, MdDiff};
+use super::{MdCell, MdCode, details, findings};
 use crate::common::text::count;
+use crate::report::headline;
 use crate::report::select::{self, Mark, Shown};
-use crate::report::unit::{figures, signed_percent, signed_time};
-use crate::report::{headline, markdown};
-use crate::verdict::{CheckReport, Outcome, ScenarioReport};
+use crate::verdict::{CheckReport, Outcome};
 
 /// The hidden last line by which the comment is found again.
 pub const MARKER: &str = "<!-- profgate:comment -->";
@@ -19,29 +18,36 @@ pub const MARKER: &str = "<!-- profgate:comment -->";
 /// Bytes that a comment may have. GitHub takes 65,536 characters.
 pub const BUDGET: usize = 60_000;
 
-/// Lines of one layer's diff.
-const DIFF_LINES: usize = 80;
-
 /// How much of a report is rendered.
 #[derive(Debug, Clone, Copy)]
-struct Form {
+pub struct Form {
     findings: usize,
-    evidence: usize,
+    /// Lines of evidence, and of causes, of a finding.
+    pub evidence: usize,
     improvements: usize,
-    prices: usize,
+    /// Stages whose cost is shown.
+    pub prices: usize,
     scenarios: usize,
     tables: bool,
+    diffs: bool,
 }
 
-const FULL: Form =
-    Form { findings: select::SHOWN, evidence: 5, improvements: 5, prices: 10, scenarios: 10, tables: true };
+const FULL: Form = Form {
+    findings: select::SHOWN,
+    evidence: 5,
+    improvements: 5,
+    prices: 10,
+    scenarios: 10,
+    tables: true,
+    diffs: true,
+};
 
 /// From everything to little; the last resort is the headline alone.
 const FORMS: [Form; 4] = [
     FULL,
     Form { tables: false, ..FULL },
     Form { tables: false, evidence: 1, ..FULL },
-    Form { findings: 3, evidence: 0, improvements: 0, prices: 3, scenarios: 3, tables: false },
+    Form { findings: 3, evidence: 0, improvements: 0, prices: 3, scenarios: 3, tables: false, diffs: false },
 ];
 
 /// Renders the comment of a run: at most [`BUDGET`] bytes, [`MARKER`] as its last line.
@@ -74,15 +80,15 @@ fn render(report: &CheckReport, form: Form) -> String {
         let _ = writeln!(out, "{}\n{MARKER}", compared(report, form));
         return out;
     }
-    let has_numbers = |row: &Shown<'_>| row.finding.before.is_some() || row.finding.file.is_some();
-    if shown.iter().any(has_numbers) {
-        table(&mut out, report, &shown);
-    }
-    prices(&mut out, report, form);
-    blocks(&mut out, report, &shown, form);
+    findings::table(&mut out, report, &shown);
+    findings::prices(&mut out, report, form);
+    findings::blocks(&mut out, report, &shown, form);
     rest(&mut out, report, &all, form);
+    if form.diffs {
+        details::layer_diffs(&mut out, report);
+    }
     if form.tables {
-        details(&mut out, report);
+        details::tables(&mut out, report);
     }
     let _ = writeln!(out, "\n{MARKER}");
     out
@@ -103,104 +109,6 @@ fn compared(report: &CheckReport, form: Form) -> String {
         (true, _) => "Nothing was compared.".to_owned(),
         (false, 0) => format!("Compared {}.", parts.join(", ")),
         (false, more) => format!("Compared {} and {}.", parts.join(", "), count(more, "more scenario")),
-    }
-}
-
-fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
-    let has_many = report.scenarios.len() > 1;
-    out.push('\n');
-    out.push_str(if has_many { "| | Scenario " } else { "| " });
-    out.push_str("| Finding | Before → after | Change | Stage | Baseline |\n");
-    out.push_str(if has_many { "|:--|:--" } else { "|:--" });
-    out.push_str("|:--|--:|--:|:--|:--|\n");
-    for row in shown {
-        let finding = row.finding;
-        let (pair, change) = figures(finding.before, finding.after, &finding.unit)
-            .map_or_else(Default::default, |figures| (figures.pair, figures.change));
-        let scenario =
-            if has_many { format!("| {} ", MdCode::new(&row.scenario.scenario)) } else { String::new() };
-        let _ = writeln!(
-            out,
-            "| **{}** {scenario}| {} {} | {} | {} | {} | {} |",
-            row.mark.as_str(),
-            MdCode::new(&finding.subject),
-            finding.code.as_str(),
-            MdCell::new(&pair),
-            MdCell::new(&change),
-            finding.stage.map_or("", |stage| stage.as_str()),
-            select::place(finding).map_or_else(String::new, |place| MdCode::new(&place).to_string()),
-        );
-    }
-}
-
-fn prices(out: &mut String, report: &CheckReport, form: Form) {
-    let all = select::prices(report);
-    if all.is_empty() || report.scenarios.iter().all(|scenario| scenario.findings.is_empty()) {
-        return;
-    }
-    out.push('\n');
-    for (scenario, price) in all.iter().take(form.prices) {
-        let of = if report.scenarios.len() > 1 {
-            format!("{}, {}", MdCode::new(&scenario.scenario), price.stage.as_str())
-        } else {
-            price.stage.as_str().to_owned()
-        };
-        let _ = writeln!(
-            out,
-            "- Cost of a step ({of}): changed kernels **{}** ({}), unchanged kernels {}, GPU busy time {}",
-            signed_time(price.structural_ns),
-            signed_percent(price.structural_pct),
-            signed_percent(price.same_rows_pct),
-            signed_percent(price.busy_pct),
-        );
-    }
-    let more = all.len().saturating_sub(form.prices) as u64;
-    if more > 0 {
-        let _ = writeln!(out, "- The cost of {} is in `report.json`", count(more, "more stage"));
-    }
-}
-
-/// Each finding as a sentence, with what to do and what it rests on.
-fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form: Form) {
-    if shown.is_empty() {
-        return;
-    }
-    out.push('\n');
-    for (index, row) in shown.iter().enumerate() {
-        let finding = row.finding;
-        let of = if report.scenarios.len() > 1 {
-            format!(" in {}", MdCode::new(&row.scenario.scenario))
-        } else {
-            String::new()
-        };
-        let subject = if select::says_its_subject(finding) {
-            String::new()
-        } else {
-            format!(" {}", MdCode::new(&finding.subject))
-        };
-        let _ = writeln!(
-            out,
-            "{}. **{}**{subject}{of}: {}",
-            index + 1,
-            row.mark.as_str(),
-            MdCell::new(&finding.message)
-        );
-        if let Some(waiver) = &finding.waived_by {
-            let _ = writeln!(out, "   - Waived by {}", MdCode::new(waiver));
-        }
-        if !finding.help.is_empty() {
-            let _ = writeln!(out, "   - **To do:** {}", MdCell::new(&finding.help));
-        }
-        for cause in finding.cause.iter().take(form.evidence) {
-            let _ = writeln!(out, "   - Likely cause: {}", MdCell::new(cause));
-        }
-        for line in finding.evidence.iter().take(form.evidence) {
-            let _ = writeln!(out, "   - {}", MdCell::new(line));
-        }
-        let more = finding.evidence.len().saturating_sub(form.evidence) as u64;
-        if more > 0 && form.evidence > 0 {
-            let _ = writeln!(out, "   - {} in `report.json`", count(more, "more line"));
-        }
     }
 }
 
@@ -248,42 +156,6 @@ fn rest(out: &mut String, report: &CheckReport, all: &[Shown<'_>], form: Form) {
     }
 }
 
-fn details(out: &mut String, report: &CheckReport) {
-    for scenario in report.scenarios.iter().filter(|scenario| has_changed(scenario)) {
-        for diff in &scenario.layer_diff {
-            let _ = writeln!(
-                out,
-                "\n<details><summary>Layer {} of {}, {}</summary>\n\n{}\n\n</details>",
-                MdCell::new(&diff.body),
-                MdCell::new(&scenario.scenario),
-                diff.stage.as_str(),
-                MdDiff::new(&diff.text, DIFF_LINES),
-            );
-        }
-        for stage in scenario.triage.iter().flat_map(|triage| &triage.stages) {
-            let _ = writeln!(
-                out,
-                "\n<details><summary>Kernels of {}, {}</summary>\n\n{}\n</details>",
-                MdCell::new(&scenario.scenario),
-                stage.stage.as_str(),
-                markdown::kernel_table(stage, report.policy.min_share),
-            );
-        }
-        if !scenario.notes.is_empty() {
-            let _ =
-                writeln!(out, "\n<details><summary>Notes on {}</summary>\n", MdCell::new(&scenario.scenario));
-            for note in &scenario.notes {
-                let _ = writeln!(out, "- {}", MdCell::new(note));
-            }
-            let _ = writeln!(out, "\n</details>");
-        }
-    }
-}
-
-fn has_changed(scenario: &ScenarioReport) -> bool {
-    !scenario.findings.is_empty() || !scenario.improvements.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,6 +188,8 @@ mod tests {
         1. **inconclusive** `captures/mistral/rank0.json`: no GPU activity was recorded
            - **To do:** profile with GPU activities on while requests run
 
+        `profgate explain capture-empty` says what that finding means, how to fix it and how to accept it.
+
         <!-- profgate:comment -->
         "#);
         insta::assert_snapshot!(comment(&fixture::run(vec![fixture::missing_baseline()])), @r#"
@@ -323,6 +197,8 @@ mod tests {
 
         1. **no baseline**: there is no baseline `baselines/llama-mixed.b300.yaml`
            - **To do:** record one with `profgate baseline record`
+
+        `profgate explain baseline-missing` says what that finding means, how to fix it and how to accept it.
 
         <!-- profgate:comment -->
         "#);
@@ -359,6 +235,7 @@ mod tests {
             "<summary>",
             "</summary>",
             "<pre lang=\"diff\">",
+            "<pre lang=\"yaml\">",
             "</pre>",
         ] {
             rest = rest.replace(ours, "");
@@ -381,9 +258,22 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
         #[test]
-        fn any_name_stays_in_its_cell(name in "[a-c|`<>@#&\\\\*_\n\u{202e}\u{1b}\\-! ~$\\[\\]():/.\"w]{0,60}") {
+        fn any_name_stays_in_its_cell(name in fixture::any_name()) {
             assert_harmless(&name);
         }
+    }
+
+    #[test]
+    fn codes_are_links_where_a_page_is_known() {
+        let mut report = fixture::one_failure();
+        assert!(comment(&report).contains("`profgate explain path-missing` says"));
+        report.docs = fixture::docs();
+        let text = comment(&report);
+        assert!(
+            text.contains("[path-missing](https://example.com/profgate/findings.md#path-missing)"),
+            "{text}"
+        );
+        assert!(!text.contains("profgate explain"), "{text}");
     }
 
     #[test]

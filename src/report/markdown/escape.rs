@@ -74,16 +74,20 @@ impl fmt::Display for MdCell {
     }
 }
 
-/// A block of lines that keeps its spaces, such as a diff.
+/// A block of lines that keeps its spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MdDiff(String);
+pub struct MdPre(String);
 
-impl MdDiff {
-    /// Sets at most `lines` lines as a diff.
-    pub fn new(text: &str, lines: usize) -> Self {
-        let mut out = String::from("<pre lang=\"diff\">\n");
-        for line in text.lines().take(lines) {
-            for c in printable(&shorten_middle(line, CODE)).chars() {
+impl MdPre {
+    /// Sets at most `lines` lines as a diff, each shortened when it is very long.
+    pub fn diff(text: &str, lines: usize) -> Self {
+        Self::new("diff", text.lines().take(lines).map(|line| shorten_middle(line, CODE)))
+    }
+
+    fn new(language: &str, lines: impl Iterator<Item = String>) -> Self {
+        let mut out = format!("<pre lang=\"{language}\">\n");
+        for line in lines {
+            for c in printable(&line).chars() {
                 if matches!(c, '&' | '<' | '>' | '"' | '@') {
                     push_reference(&mut out, c)
                 } else {
@@ -97,7 +101,7 @@ impl MdDiff {
     }
 }
 
-impl fmt::Display for MdDiff {
+impl fmt::Display for MdPre {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -1,11 +1,13 @@
 //! Markdown: the pull-request comment, and one capture's tables.
 
 mod comment;
+mod details;
 mod escape;
+mod findings;
 mod triage;
 
 pub use comment::{BUDGET, MARKER, comment};
-pub use escape::{MdCell, MdCode, MdDiff};
+pub use escape::{MdCell, MdCode, MdPre};
 pub use triage::triage;
 
 use crate::report::select;

@@ -70,7 +70,7 @@ fn section(out: &mut String, triage: &Triage, title: &str, table: impl Fn(&Stage
     }
 }
 
-fn overlaps(stage: &StageTriage, min_share: f64) -> String {
+pub fn overlaps(stage: &StageTriage, min_share: f64) -> String {
     let rows = select::overlaps(stage, min_share);
     if rows.is_empty() {
         return format!("{}\n", words::no_overlap(min_share));
@@ -100,7 +100,7 @@ fn overlaps(stage: &StageTriage, min_share: f64) -> String {
     out
 }
 
-fn paths(stage: &StageTriage, min_share: f64) -> String {
+pub fn paths(stage: &StageTriage, min_share: f64) -> String {
     let (rows, below) = select::paths(stage, min_share);
     if rows.is_empty() {
         return format!("{}\n", words::no_path(below, min_share));
@@ -184,8 +184,7 @@ mod tests {
         insta::assert_snapshot!("ranks", text.split_once("## Ranks\n").unwrap().1);
     }
 
-    #[test]
-    fn no_name_leaves_its_cell() {
+    fn assert_stays_in_its_cell(name: &str) {
         let cells = |text: &str| {
             text.lines()
                 .filter(|line| line.starts_with('|'))
@@ -193,10 +192,24 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let plain = triage(&fixture::hostile_triage("plain"), 1.0);
+        let text = triage(&fixture::hostile_triage(name), 1.0);
+        assert_eq!(cells(&text), cells(&plain), "{text}");
+        assert!(!text.contains('@') && !text.contains("<!--") && !text.contains("<img"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{2066}', '\r', '\u{0}']), "{text}");
+    }
+
+    #[test]
+    fn no_name_leaves_its_cell() {
         for name in fixture::HOSTILE {
-            let text = triage(&fixture::hostile_triage(name), 1.0);
-            assert_eq!(cells(&text), cells(&plain), "{text}");
-            assert!(!text.contains('@') && !text.contains("<!--") && !text.contains("<img"), "{text}");
+            assert_stays_in_its_cell(name);
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn no_name_at_all_leaves_its_cell(name in fixture::any_name()) {
+            assert_stays_in_its_cell(&name);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::common::text::count;
 use crate::report::headline;
 use crate::report::select::{self, Mark, Shown};
 use crate::report::unit::{figures, signed_percent, signed_time};
+use crate::report::words;
 use crate::verdict::{CheckReport, Outcome, ScenarioReport};
 
 /// Lines of evidence under a finding.
@@ -30,6 +31,13 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
     }
     for scenario in &report.scenarios {
         layer_diffs(&mut page, scenario);
+    }
+    if let Some(docs) = report.docs.as_ref().filter(|_| !all.is_empty()) {
+        page.paragraph(&format!("Findings are explained at {}", docs.page()));
+        page.blank();
+    } else if !all.is_empty() {
+        page.paragraph(&words::explained(&all));
+        page.blank();
     }
     for (scenario, better) in select::improvements(report) {
         page.item(Tone::Good, "better  ", 4, &format!("{}: {}", scenario.scenario, better.message));
@@ -126,8 +134,11 @@ fn finding(page: &mut Page, shown: &Shown<'_>) {
     if let Some(place) = select::place(finding) {
         page.item(Tone::Plain, "  --> ", 6, &place);
     }
-    if let Some(figures) = figures(finding.before, finding.after, &finding.unit) {
+    if let Some(figures) = figures(finding) {
         page.item(Tone::Plain, "   = ", 5, &format!("{}, {}", figures.pair, figures.change));
+    }
+    if let Some(layer) = &finding.layer {
+        page.item(Tone::Plain, "   = ", 5, &format!("where: {layer}"));
     }
     let evidence = finding.evidence.iter().take(EVIDENCE);
     for line in evidence {
@@ -200,6 +211,20 @@ mod tests {
                     assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{line}");
                     assert!(line.chars().count() <= width, "{width}: {line}");
                 }
+            }
+            assert_eq!(check_line(&fixture::hostile(&name)).lines().count(), 1);
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+        #[test]
+        fn any_name_at_all_is_inert(name in fixture::any_name(), width in 40..160_usize) {
+            let text = check(&fixture::hostile(&name), width, false);
+            for line in text.lines() {
+                assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+                assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{line}");
+                assert!(line.chars().count() <= width, "{width}: {line}");
             }
             assert_eq!(check_line(&fixture::hostile(&name)).lines().count(), 1);
         }

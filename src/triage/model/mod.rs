@@ -71,6 +71,9 @@ pub struct TraceEntry {
     pub driver: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
+    /// When its first GPU activity ran, in nanoseconds since 1970; `null` when the file does not tell.
+    #[serde(default)]
+    pub recorded_unix_ns: Option<i64>,
     /// Each GPU that ran work, by its number as text.
     #[serde(default)]
     pub devices: Vec<DeviceTime>,

@@ -1,0 +1,134 @@
+//! The part of a comment that is read: findings with their numbers, what each costs, what to do about it.
+
+use std::fmt::Write;
+
+use super::comment::Form;
+use super::{MdCell, MdCode};
+use crate::common::text::count;
+use crate::report::select::{self, Shown};
+use crate::report::unit::{figures, signed_percent, signed_time};
+use crate::report::words;
+use crate::verdict::{CheckReport, Code};
+
+/// The code of a finding, as a link to what explains it where such a page is known.
+fn linked(report: &CheckReport, code: Code) -> String {
+    match &report.docs {
+        Some(docs) => format!("[{}]({})", code.as_str(), docs.of(code.as_str())),
+        None => code.as_str().to_owned(),
+    }
+}
+
+/// The worst findings side by side, where they have numbers or a place.
+pub fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
+    let has_numbers = |row: &Shown<'_>| row.finding.before.is_some() || row.finding.file.is_some();
+    if !shown.iter().any(has_numbers) {
+        return;
+    }
+    let has_many = report.scenarios.len() > 1;
+    out.push('\n');
+    out.push_str(if has_many { "| | Scenario " } else { "| " });
+    out.push_str("| Finding | Before\u{a0}→\u{a0}after | Change | Stage | Baseline |\n");
+    out.push_str(if has_many { "|:--|:--" } else { "|:--" });
+    out.push_str("|:--|--:|--:|:--|:--|\n");
+    for row in shown {
+        let finding = row.finding;
+        let (pair, change) =
+            figures(finding).map_or_else(Default::default, |figures| (figures.pair, figures.change));
+        let scenario =
+            if has_many { format!("| {} ", MdCode::new(&row.scenario.scenario)) } else { String::new() };
+        let _ = writeln!(
+            out,
+            "| **{}** {scenario}| {} {} | {} | {} | {} | {} |",
+            row.mark.as_str(),
+            MdCode::new(&finding.subject),
+            linked(report, finding.code),
+            MdCell::new(&unbroken(&pair)),
+            MdCell::new(&unbroken(&change)),
+            finding.stage.map_or("", |stage| stage.as_str()),
+            select::place(finding).map_or_else(String::new, |place| MdCode::new(&place).to_string()),
+        );
+    }
+}
+
+/// A number and its unit are one word, also on a narrow screen.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// What the changed kernels of each stage cost.
+pub fn prices(out: &mut String, report: &CheckReport, form: Form) {
+    let all = select::prices(report);
+    if all.is_empty() || report.scenarios.iter().all(|scenario| scenario.findings.is_empty()) {
+        return;
+    }
+    out.push('\n');
+    for (scenario, price) in all.iter().take(form.prices) {
+        let of = if report.scenarios.len() > 1 {
+            format!("{}, {}", MdCode::new(&scenario.scenario), price.stage.as_str())
+        } else {
+            price.stage.as_str().to_owned()
+        };
+        let _ = writeln!(
+            out,
+            "- Cost of a step ({of}): changed kernels **{}** ({}), unchanged kernels {}, GPU busy time {}",
+            signed_time(price.structural_ns),
+            signed_percent(price.structural_pct),
+            signed_percent(price.same_rows_pct),
+            signed_percent(price.busy_pct),
+        );
+    }
+    let more = all.len().saturating_sub(form.prices) as u64;
+    if more > 0 {
+        let _ = writeln!(out, "- The cost of {} is in `report.json`", count(more, "more stage"));
+    }
+}
+
+/// Each finding as a sentence, with what to do and what it rests on.
+pub fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form: Form) {
+    if shown.is_empty() {
+        return;
+    }
+    out.push('\n');
+    for (index, row) in shown.iter().enumerate() {
+        let finding = row.finding;
+        let of = if report.scenarios.len() > 1 {
+            format!(" in {}", MdCode::new(&row.scenario.scenario))
+        } else {
+            String::new()
+        };
+        let subject = if select::says_its_subject(finding) {
+            String::new()
+        } else {
+            format!(" {}", MdCode::new(&finding.subject))
+        };
+        let _ = writeln!(
+            out,
+            "{}. **{}**{subject}{of}: {}",
+            index + 1,
+            row.mark.as_str(),
+            MdCell::new(&finding.message)
+        );
+        if let Some(waiver) = &finding.waived_by {
+            let _ = writeln!(out, "   - Waived by {}", MdCode::new(waiver));
+        }
+        if !finding.help.is_empty() {
+            let _ = writeln!(out, "   - **To do:** {}", MdCell::new(&finding.help));
+        }
+        if let Some(layer) = &finding.layer {
+            let _ = writeln!(out, "   - Where: {}", MdCell::new(layer));
+        }
+        for cause in finding.cause.iter().take(form.evidence) {
+            let _ = writeln!(out, "   - Likely cause: {}", MdCell::new(cause));
+        }
+        for line in finding.evidence.iter().take(form.evidence) {
+            let _ = writeln!(out, "   - {}", MdCell::new(line));
+        }
+        let more = finding.evidence.len().saturating_sub(form.evidence) as u64;
+        if more > 0 && form.evidence > 0 {
+            let _ = writeln!(out, "   - {} in `report.json`", count(more, "more line"));
+        }
+    }
+    if report.docs.is_none() {
+        let _ = writeln!(out, "\n{}", MdCell::new(&words::explained(shown)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Judging again from the report alone: another policy, or another baseline, without trace or GPU.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::code::{Code, Kind};
+use super::finding::{Finding, Level};
+use super::judge::{Judged, judge, unjudged};
+use super::policy::Policy;
+use super::report::{BaselineRef, CheckReport, ScenarioReport};
+use crate::baseline;
+use crate::common::yaml::YamlError;
+
+/// What is different when a report is judged again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anew {
+    /// The policy, its exit code rules included.
+    pub policy: Policy,
+    /// Levels of single scenarios, by name; those that are not named keep the levels that they had.
+    pub scenario_levels: BTreeMap<String, BTreeMap<Code, Level>>,
+    /// Levels that hold whatever policy and scenario say.
+    pub levels: BTreeMap<Code, Level>,
+    /// Other baselines, by scenario.
+    pub baselines: BTreeMap<String, OtherBaseline>,
+}
+
+/// A baseline to judge against instead of the one that a report holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherBaseline {
+    /// As the user names it, and its digest.
+    pub file: BaselineRef,
+    /// Its text.
+    pub text: String,
+}
+
+/// Judges each scenario of a report anew, with the numbers that the report holds.
+///
+/// The same policy gives the same report. A scenario whose capture could not be read stays what it was.
+pub fn judge_again(report: &CheckReport, anew: &Anew) -> Result<CheckReport, YamlError> {
+    let scenarios =
+        report.scenarios.iter().map(|scenario| one(scenario, anew)).collect::<Result<Vec<_>, _>>()?;
+    Ok(CheckReport {
+        tool: report.tool.clone(),
+        docs: report.docs.clone(),
+        ..CheckReport::conclude(anew.policy.with_levels(&anew.levels), scenarios)
+    })
+}
+
+fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlError> {
+    let doubts = || scenario.findings.iter().filter(|finding| finding.code.kind() == Kind::Doubt);
+    let other = anew.baselines.get(&scenario.scenario);
+    let mut basis = scenario.basis.clone();
+    if let Some(basis) = &mut basis {
+        if let Some(levels) = anew.scenario_levels.get(&scenario.scenario) {
+            basis.levels.clone_from(levels);
+        }
+        // They stand in the policy from now on, which what a scenario says would overrule.
+        basis.levels.retain(|code, _| !anew.levels.contains_key(code));
+        if let Some(other) = other {
+            basis.baseline = Some(other.text.clone());
+        }
+    }
+    let reference = other.map_or_else(|| scenario.baseline.clone(), |other| other.file.clone());
+    let subject = Judged {
+        scenario: &scenario.scenario,
+        baseline: reference.clone(),
+        doubts: doubts().filter(|finding| finding.code.is_about_capture()).map(unlevelled).collect(),
+        triage: scenario.triage.as_ref(),
+        notes: basis.as_ref().map_or_else(|| scenario.notes.clone(), |basis| basis.notes.clone()),
+        changed_files: basis.as_ref().map_or(&[], |basis| basis.changed_files.as_slice()),
+    };
+    let policy = anew.policy.with_levels(&anew.levels);
+    let policy = basis.as_ref().map_or_else(|| policy.clone(), |basis| policy.with_levels(&basis.levels));
+    let mut judged = match basis.as_ref().and_then(|basis| Some((basis, basis.baseline.as_ref()?))) {
+        Some((basis, text)) => {
+            let baseline = baseline::parse(text, Path::new(&reference.path))?;
+            judge(subject, &baseline, &basis.capture, &policy)
+        }
+        None => {
+            // There is no more than this one reason; without it the report is not one of ours, and not green.
+            let nothing = "the report holds nothing to judge";
+            let reason = doubts().next().map_or_else(
+                || Finding::new(Code::CaptureUnreadable, &scenario.scenario, nothing),
+                unlevelled,
+            );
+            unjudged(subject, reason, &policy)
+        }
+    };
+    judged.basis = basis;
+    Ok(judged)
+}
+
+/// The same finding before any policy was applied to it.
+fn unlevelled(finding: &Finding) -> Finding {
+    Finding { level: finding.code.default_level(), waived_by: None, ..finding.clone() }
+}
