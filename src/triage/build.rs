@@ -124,7 +124,7 @@ pub fn triage_of_rank(
             let (known, calls) =
                 attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.attribution = known;
-            let found = paths::find(trace, &timeline, stage, &one.kernels, catalog, classifier, facts);
+            let found = paths::find(&timeline, stage, &one.kernels, catalog, classifier, facts);
             one.paths = found.rows;
             similarity.extend(found.similar);
             unlisted.extend(found.unlisted);

@@ -76,35 +76,52 @@ pub struct Shape<'c> {
 
 /// The ladders in what one stream ran in one step, as ranges of positions, none inside another.
 pub fn climb(sequence: &[&Kind<'_>], shape: Shape<'_>) -> Vec<std::ops::Range<usize>> {
+    climb_from(sequence, 0..sequence.len(), shape)
+}
+
+/// The same, where only some positions, in order, are worth a look.
+pub fn climb_from(
+    sequence: &[&Kind<'_>],
+    candidates: impl IntoIterator<Item = usize>,
+    shape: Shape<'_>,
+) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
-    let mut at = 0;
-    while at < sequence.len() {
-        let best = shape
-            .ladders
-            .iter()
-            .filter_map(|ladder| Some((ladder.len(), end_of(sequence, at, ladder, shape.on)?)))
+    let mut rungs = Vec::new();
+    let mut free = 0;
+    for at in candidates {
+        if at < free {
+            continue;
+        }
+        let ladders = shape.ladders.iter();
+        let best = ladders
+            .filter_map(|ladder| Some((ladder.len(), end_of(sequence, at, ladder, shape.on, &mut rungs)?)))
             .max_by_key(|(rungs, end)| (*rungs, std::cmp::Reverse(*end)));
-        match best {
-            Some((_, end)) if follows(sequence, at, shape.after) => {
-                found.push(at..end);
-                at = end;
-            }
-            Some(_) | None => at += 1,
+        if let Some((_, end)) = best
+            && follows(sequence, at, shape.after)
+        {
+            found.push(at..end);
+            free = end;
         }
     }
     found
 }
 
-/// One past the last rung of a ladder whose first rung stands at a position.
-fn end_of(sequence: &[&Kind<'_>], start: usize, ladder: &[PartIx], on: &[PartIx]) -> Option<usize> {
+/// One past the last rung of a ladder whose first rung stands at a position. `rungs` only lends its memory.
+fn end_of<'k>(
+    sequence: &[&'k Kind<'_>],
+    start: usize,
+    ladder: &[PartIx],
+    on: &[PartIx],
+    rungs: &mut Vec<(PartIx, &'k str)>,
+) -> Option<usize> {
     let mut at = start;
-    let mut rungs: Vec<(PartIx, &str)> = Vec::with_capacity(ladder.len());
+    rungs.clear();
     for part in ladder {
         let mut between = 0;
         loop {
             let kind = sequence.get(at)?;
             at += 1;
-            if is_rung(kind, *part, &rungs, on) {
+            if is_rung(kind, *part, rungs, on) {
                 rungs.push((*part, kind.id));
                 break;
             }

@@ -14,6 +14,7 @@ mod lint;
 mod lookup;
 mod parts;
 mod rows;
+mod sequence;
 mod similar;
 #[cfg(test)]
 mod tests;

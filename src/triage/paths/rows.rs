@@ -1,15 +1,16 @@
 //! From a stage's kernels to the rows of its fuse table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use super::catalog::{PathCatalog, group_of};
 use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate, is_switched_off};
-use super::ladder::{self, Kind, Shape};
+use super::ladder::{Kind, Shape};
 use super::parts::{PartIx, membership};
+use super::sequence::{Sequence, Starts};
 use super::similar::{self, Scene};
 use super::unlisted;
-use crate::trace::{NameId, Ns, StreamId, Trace};
+use crate::trace::{NameId, Ns};
 use crate::triage::activity::Timeline;
 use crate::triage::classify::Classifier;
 use crate::triage::kernel_table::percent;
@@ -23,37 +24,28 @@ const STRAY_PART: u64 = 20;
 /// A ladder that stands once in a step is no pattern.
 const LEAST_LADDERS: u64 = 2;
 
-/// What one stream ran in one step.
-pub(super) type Sequence<'k, 't> = Vec<(&'k Kind<'t>, Ns)>;
-
 /// A stage's kernels, each with the parts that it is of.
 struct Seen<'t> {
-    kinds: BTreeMap<NameId, Kind<'t>>,
+    kinds: Vec<Kind<'t>>,
+    /// Each name's place among the kinds.
+    number_of: HashMap<NameId, u32>,
 }
 
 impl<'t> Seen<'t> {
-    fn of(trace: &Trace, timeline: &'t Timeline, catalog: &PathCatalog, classifier: &Classifier) -> Self {
-        let mut kinds: BTreeMap<NameId, Kind<'t>> = BTreeMap::new();
-        let names = trace.activities.iter().map(|activity| activity.name);
-        for name in names {
-            if !kinds.contains_key(&name)
+    fn of(timeline: &'t Timeline, stage: Stage, catalog: &PathCatalog, classifier: &Classifier) -> Self {
+        let mut seen = Self { kinds: Vec::new(), number_of: HashMap::new() };
+        let of_steps = timeline.placed.iter().filter(|one| one.stage == stage && one.step.is_some());
+        for name in of_steps.map(|one| one.activity.name) {
+            if let hash_map::Entry::Vacant(slot) = seen.number_of.entry(name)
                 && let Some(class) = timeline.classes.get(name)
+                && let Ok(number) = u32::try_from(seen.kinds.len())
             {
+                slot.insert(number);
                 let parts = membership(&catalog.parts, class, classifier);
-                kinds.insert(name, Kind::new(class, parts));
+                seen.kinds.push(Kind::new(class, parts));
             }
         }
-        Self { kinds }
-    }
-
-    fn sequences(&self, timeline: &Timeline, stage: Stage) -> Vec<Sequence<'_, 't>> {
-        let mut sequences: BTreeMap<(usize, StreamId), Sequence<'_, 't>> = BTreeMap::new();
-        for one in timeline.placed.iter().filter(|one| one.stage == stage) {
-            let Some(step) = one.step else { continue };
-            let Some(kind) = self.kinds.get(&one.activity.name) else { continue };
-            sequences.entry((step, one.stream())).or_default().push((kind, one.activity.span.length()));
-        }
-        sequences.into_values().collect()
+        seen
     }
 }
 
@@ -67,10 +59,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, form: String, time: Ns) {
-        self.count += 1;
+    fn add(&mut self, form: String, count: u64, time: Ns) {
+        self.count += count;
         self.time += time;
-        *self.forms.entry(form).or_default() += 1;
+        *self.forms.entry(form).or_default() += count;
     }
 
     fn per_step(&self, steps: u64) -> u64 {
@@ -90,7 +82,6 @@ pub struct Found {
 
 /// What the path catalog says of a stage, whose kernel table is `kernels`.
 pub fn find(
-    trace: &Trace,
     timeline: &Timeline,
     stage: Stage,
     kernels: &[KernelRow],
@@ -99,12 +90,13 @@ pub fn find(
     facts: Facts<'_>,
 ) -> Found {
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
-    let seen = Seen::of(trace, timeline, catalog, classifier);
-    let sequences = seen.sequences(timeline, stage);
+    let seen = Seen::of(timeline, stage, catalog, classifier);
+    let sequences = Sequence::all(&seen.kinds, &seen.number_of, timeline, stage);
     let mut ran = vec![false; catalog.parts.len()];
-    for (kind, _) in sequences.iter().flatten() {
+    for kind in &seen.kinds {
         ran.iter_mut().zip(&kind.parts).for_each(|(ran, is)| *ran |= is);
     }
+    let totals = totals(&sequences);
     let runs = |part: &PartIx| ran.get(part.0).copied().unwrap_or(false);
     let runs_named = |name: &str| {
         catalog.parts.iter().position(|part| part.name == name).is_some_and(|at| runs(&PartIx(at)))
@@ -122,7 +114,7 @@ pub fn find(
     for entry in catalog.entries().iter().filter(|entry| entry.claims()) {
         let is_another_case =
             entry.unless.iter().any(runs) || !(entry.with.is_empty() || entry.with.iter().any(runs));
-        let (fused, split) = count(&sequences, entry, is_another_case);
+        let (fused, split) = count(&sequences, &seen.kinds, &totals, entry, is_another_case);
         if let Some(row) = row(entry, fused, split, steps, whole, &facts) {
             rows.push((entry, row));
         }
@@ -132,6 +124,7 @@ pub fn find(
     let scene = Scene {
         stage,
         steps,
+        kinds: &seen.kinds,
         sequences: &sequences,
         ran: &ran,
         ops: kernels.iter().flat_map(|row| &row.cpu_ops).map(String::as_str).collect(),
@@ -143,21 +136,40 @@ pub fn find(
     Found { rows, similar, unlisted }
 }
 
-fn count(sequences: &[Sequence<'_, '_>], entry: &Entry, is_another_case: bool) -> (Tally, Tally) {
-    let (mut fused, mut split) = (Tally::default(), Tally::default());
-    let shape = Shape { ladders: &entry.split, after: &entry.after, on: &entry.on };
+/// How often each kernel id's kind ran in the steps, and how long.
+fn totals<'s>(sequences: &'s [Sequence<'_, '_>]) -> Vec<(&'s Kind<'s>, u64, Ns)> {
+    let mut totals: BTreeMap<u32, (&Kind<'_>, u64, Ns)> = BTreeMap::new();
     for sequence in sequences {
-        for (kind, time) in sequence.iter().filter(|(kind, _)| kind.is_any(&entry.on)) {
-            fused.add(kind.id.to_owned(), *time);
+        for (number, kind, time) in sequence.each() {
+            let (_, count, sum) = totals.entry(number).or_insert((kind, 0, Ns::ZERO));
+            *count += sequence.runs;
+            *sum += time;
         }
-        if is_another_case {
-            continue;
-        }
-        let kinds: Vec<&Kind<'_>> = sequence.iter().map(|(kind, _)| *kind).collect();
-        for range in ladder::climb(&kinds, shape) {
-            let rungs = sequence.get(range).unwrap_or_default();
-            let ids: Vec<&str> = rungs.iter().map(|(kind, _)| kind.id).collect();
-            split.add(ids.join(" → "), rungs.iter().map(|(_, time)| *time).sum());
+    }
+    totals.into_values().collect()
+}
+
+fn count(
+    sequences: &[Sequence<'_, '_>],
+    kinds: &[Kind<'_>],
+    totals: &[(&Kind<'_>, u64, Ns)],
+    entry: &Entry,
+    is_another_case: bool,
+) -> (Tally, Tally) {
+    let (mut fused, mut split) = (Tally::default(), Tally::default());
+    for (kind, count, time) in totals.iter().filter(|(kind, ..)| kind.is_any(&entry.on)) {
+        fused.add(kind.id.to_owned(), *count, *time);
+    }
+    let shape = Shape { ladders: &entry.split, after: &entry.after, on: &entry.on };
+    if is_another_case {
+        return (fused, split);
+    }
+    let Some(starts) = Starts::of(kinds, shape) else { return (fused, split) };
+    for sequence in sequences {
+        for range in sequence.ladders(shape, &starts) {
+            let rungs = sequence.kinds.get(range.clone()).unwrap_or_default();
+            let ids: Vec<&str> = rungs.iter().map(|kind| kind.id).collect();
+            split.add(ids.join(" → "), sequence.runs, sequence.time(range));
         }
     }
     (fused, split)

@@ -8,8 +8,7 @@ use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate};
 use super::ladder::Kind;
 use super::parts::PartIx;
-use super::rows::Sequence;
-use crate::trace::Ns;
+use super::sequence::Sequence;
 use crate::triage::model::{PathRow, Similarity, Site};
 use crate::triage::stage::Stage;
 
@@ -24,6 +23,8 @@ const MOST_HINTS: usize = 3;
 pub(super) struct Scene<'a> {
     pub stage: Stage,
     pub steps: u64,
+    /// The kinds of kernels that ran in steps.
+    pub kinds: &'a [Kind<'a>],
     /// What each stream ran in a step.
     pub sequences: &'a [Sequence<'a, 'a>],
     /// For each part, whether a kernel of its kind ran.
@@ -122,16 +123,20 @@ fn order<'e>(scene: &Scene<'_>, entry: &'e Entry) -> Option<(&'e [PartIx], usize
     entry
         .split
         .iter()
+        .filter(|ladder| ladder.iter().all(runs))
         .map(|ladder| {
-            let found: usize =
-                scene.sequences.iter().map(|sequence| loose(sequence, ladder, &entry.on)).sum();
+            let of = |sequence: &Sequence<'_, '_>| {
+                let runs = usize::try_from(sequence.runs).unwrap_or(usize::MAX);
+                loose(&sequence.kinds, ladder, &entry.on).saturating_mul(runs)
+            };
+            let found: usize = scene.sequences.iter().map(of).sum();
             (ladder.as_slice(), found / steps)
         })
         .filter(|(_, count)| *count >= LEAST_ORDERS)
         .max_by_key(|(ladder, count)| (*count, ladder.len()))
 }
 
-fn loose(sequence: &[(&Kind<'_>, Ns)], ladder: &[PartIx], on: &[PartIx]) -> usize {
+fn loose(sequence: &[&Kind<'_>], ladder: &[PartIx], on: &[PartIx]) -> usize {
     let (mut found, mut at) = (0, 0);
     while at < sequence.len() {
         match end_of(sequence, at, ladder, on) {
@@ -145,13 +150,16 @@ fn loose(sequence: &[(&Kind<'_>, Ns)], ladder: &[PartIx], on: &[PartIx]) -> usiz
     found
 }
 
-fn end_of(sequence: &[(&Kind<'_>, Ns)], start: usize, ladder: &[PartIx], on: &[PartIx]) -> Option<usize> {
+fn end_of(sequence: &[&Kind<'_>], start: usize, ladder: &[PartIx], on: &[PartIx]) -> Option<usize> {
     let mut at = start;
+    if !sequence.get(at)?.is(*ladder.first()?) {
+        return None;
+    }
     let mut below: Vec<&str> = Vec::new();
     for part in ladder {
         let mut between = 0;
         loop {
-            let (kind, _) = sequence.get(at)?;
+            let kind = sequence.get(at)?;
             at += 1;
             if kind.is(*part) && !kind.is_any(on) && !below.contains(&kind.id) {
                 below.push(kind.id);

@@ -7,6 +7,7 @@ use super::catalog::BUILTIN;
 use super::ladder::Kind;
 use super::parts::{PartIx, membership};
 use super::rows::state_of;
+use super::sequence::Sequence;
 use super::*;
 use crate::trace::Ns;
 use crate::triage::classify::{CatalogFile, Classifier};
@@ -245,8 +246,8 @@ fn said(
         .iter()
         .map(|class| Kind::new(class, membership(&catalog().parts, class, classifier())))
         .collect();
-    let sequence: Vec<(&Kind<'_>, Ns)> =
-        kinds.iter().cycle().take(kinds.len() * 4).map(|kind| (kind, Ns(1_000))).collect();
+    let order: Vec<u32> = (0..u32::try_from(kinds.len()).unwrap()).collect();
+    let sequence = Sequence::new(&kinds, order.repeat(4), vec![Ns(1_000); kinds.len() * 4], 1);
     let ran: Vec<bool> =
         (0..catalog().parts.len()).map(|at| kinds.iter().any(|kind| kind.is(PartIx(at)))).collect();
     let sites: Vec<crate::triage::model::Site> = sites
@@ -259,10 +260,11 @@ fn said(
             exact: true,
         })
         .collect();
-    let whole = Ns(1_000 * i64::try_from(sequence.len()).unwrap());
+    let whole = Ns(1_000 * i64::try_from(sequence.kinds.len()).unwrap());
     let scene = similar::Scene {
         stage: crate::triage::stage::Stage::Decode,
         steps: 1,
+        kinds: &kinds,
         sequences: &[sequence],
         ran: &ran,
         ops: ops.to_vec(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::catalog::PathCatalog;
-use super::ladder::{self, Kind, Shape};
+use super::ladder::{Kind, Shape};
+use super::sequence::{Sequence, Starts};
 use super::similar::Scene;
 use crate::trace::Ns;
 use crate::triage::kernel_table::percent;
@@ -26,9 +27,10 @@ pub(super) fn find(scene: &Scene<'_>, catalog: &PathCatalog, whole: Ns) -> Vec<U
         return Vec::new();
     }
     let mut found: BTreeMap<Vec<&str>, (u64, Ns)> = BTreeMap::new();
+    let possible = Possible::of(scene, catalog);
     for sequence in scene.sequences {
-        let kinds: Vec<&Kind<'_>> = sequence.iter().map(|(kind, _)| *kind).collect();
-        let fits = fitting(&kinds, catalog);
+        let kinds = &sequence.kinds;
+        let fits = possible.fitting(sequence);
         let is_free =
             |at: usize| kinds.get(at).is_some_and(|kind| kind.is_light) && fits.get(at) == Some(&false);
         let mut at = 0;
@@ -37,10 +39,9 @@ pub(super) fn find(scene: &Scene<'_>, catalog: &PathCatalog, whole: Ns) -> Vec<U
             let row = kinds.get(at..at + length).unwrap_or_default();
             // Copies alone are a layout question, and no chain of arithmetic.
             if length >= 2 && row.iter().any(|kind| !kind.is_memory) {
-                let time =
-                    sequence.get(at..at + length).unwrap_or_default().iter().map(|(_, time)| *time).sum();
+                let time = sequence.time(at..at + length);
                 let (count, total) = found.entry(row.iter().map(|kind| kind.id).collect()).or_default();
-                *count += 1;
+                *count += sequence.runs;
                 *total += time;
             }
             at += length.max(1);
@@ -63,17 +64,34 @@ pub(super) fn find(scene: &Scene<'_>, catalog: &PathCatalog, whole: Ns) -> Vec<U
     rows
 }
 
-/// For each kernel, whether it is a fused one, or a rung of a ladder that stands here.
-fn fitting(kinds: &[&Kind<'_>], catalog: &PathCatalog) -> Vec<bool> {
-    let mut fits = vec![false; kinds.len()];
-    for entry in catalog.entries().iter().filter(|entry| entry.claims()) {
-        for (fits, kind) in fits.iter_mut().zip(kinds) {
-            *fits |= kind.is_any(&entry.on);
-        }
-        let shape = Shape { ladders: &entry.split, after: &[], on: &entry.on };
-        for range in ladder::climb(kinds, shape) {
-            fits.iter_mut().take(range.end).skip(range.start).for_each(|fits| *fits = true);
-        }
+/// What of the catalog can stand in a stage.
+struct Possible<'c> {
+    /// For each kind, whether it is a fused kernel.
+    is_fused: Vec<bool>,
+    /// Ladders without what must run before them, and which kinds can begin them.
+    ladders: Vec<(Shape<'c>, Starts)>,
+}
+
+impl<'c> Possible<'c> {
+    fn of(scene: &Scene<'_>, catalog: &'c PathCatalog) -> Self {
+        let entries = || catalog.entries().iter().filter(|entry| entry.claims());
+        let is_fused = |kind: &Kind<'_>| entries().any(|entry| kind.is_any(&entry.on));
+        let ladders = entries().filter_map(|entry| {
+            let shape = Shape { ladders: &entry.split, after: &[], on: &entry.on };
+            Some((shape, Starts::of(scene.kinds, shape)?))
+        });
+        Self { is_fused: scene.kinds.iter().map(is_fused).collect(), ladders: ladders.collect() }
     }
-    fits
+
+    /// For each kernel, whether it is a fused one, or a rung of a ladder that stands here.
+    fn fitting(&self, sequence: &Sequence<'_, '_>) -> Vec<bool> {
+        let is_fused = |number: u32| self.is_fused.get(number as usize) == Some(&true);
+        let mut fits: Vec<bool> = sequence.each().map(|(number, ..)| is_fused(number)).collect();
+        for (shape, starts) in &self.ladders {
+            for range in sequence.ladders(*shape, starts) {
+                fits.iter_mut().take(range.end).skip(range.start).for_each(|fits| *fits = true);
+            }
+        }
+        fits
+    }
 }
