@@ -4,10 +4,11 @@
 //! counted against [`LOSS_LIMIT`]. GPU rows may stand before or after the calls in a file, so all this is
 //! known only at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::health::{HealthCode, LOSS_LIMIT};
-use super::model::{ActivityKind, CorrelationId, SetupKind, ThreadId, Trace};
+use super::join::Join;
+use super::model::{ActivityKind, SetupKind, ThreadId, Trace};
 use super::ns::{Ns, Span};
 
 /// Calls that queue GPU work even where the activity itself was not recorded, as while a graph is captured.
@@ -19,19 +20,25 @@ pub(super) fn is_launch_call(name: &str) -> bool {
 
 /// Drops calls that queued nothing, counts launches that were captured or lost, and applies the limit.
 pub(super) fn settle(trace: &mut Trace, lost_events: u64) {
-    let queued: HashSet<CorrelationId> =
-        trace.activities.iter().filter_map(|activity| activity.correlation).collect();
+    let join = Join::of(&trace.activities, &trace.launches);
     let names = &trace.names;
-    trace
-        .launches
-        .retain(|launch| queued.contains(&launch.correlation) || is_launch_call(names.get(launch.name)));
+    let mut index = 0..;
+    let mut unseen = Vec::new();
+    trace.launches.retain(|launch| {
+        let is_queued = index.next().is_some_and(|index| join.is_queued(index));
+        let is_kept = is_queued || is_launch_call(names.get(launch.name));
+        if is_kept && !is_queued {
+            unseen.push(*launch);
+        }
+        is_kept
+    });
 
     let captures = captures_by_thread(trace);
     let has = |kind: ActivityKind| trace.activities.iter().any(|activity| activity.kind == kind);
     let (has_kernels, has_copies, has_sets) =
         (has(ActivityKind::Kernel), has(ActivityKind::Copy), has(ActivityKind::Set));
     let mut missing = Vec::new();
-    for launch in trace.launches.iter().filter(|launch| !queued.contains(&launch.correlation)) {
+    for launch in unseen {
         let name = trace.names.get(launch.name);
         let is_captured = captures
             .get(&launch.thread)

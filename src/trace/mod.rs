@@ -5,6 +5,7 @@
 mod category;
 mod decode;
 mod health;
+mod join;
 mod lex;
 mod loss;
 mod model;
@@ -22,6 +23,7 @@ mod wire;
 
 pub use decode::{MAX_EVENTS, MAX_NAME_BYTES, MAX_NAMES, TraceError};
 pub use health::{Health, HealthCode, LOSS_LIMIT, advice, forbids_judgement};
+pub use join::Join;
 pub use lex::MAX_DEPTH;
 pub use loss::captures_by_thread;
 pub use model::{

@@ -1,52 +1,101 @@
 //! Every activity of a trace with all that the tables need: class, step, stage and measured times.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
+use super::busy::{Busy, Union};
 use super::classify::{Class, Classifier, Role};
-use super::interval::{self, Hidden, Interval, Measured};
-use super::queue::Queue;
+use super::interval::{self, HiddenParts, Interval, Measured};
+use super::launches::Launches;
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
 use super::window;
-use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, StreamId, Trace};
+use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Span, StreamId, Trace};
 
 /// The classes of a trace's names, worked out once per distinct name.
 pub struct Classes {
     classes: Vec<Class>,
+    /// For each class the number of its kernel id.
+    kernel_of: Vec<u32>,
+    /// For each kernel id the first class that bears it.
+    first_of: Vec<u32>,
     of_name: Vec<Option<u32>>,
 }
 
 impl Classes {
     /// Classifies every name that an activity of the trace carries.
     pub fn of(trace: &Trace, classifier: &Classifier) -> Self {
-        let mut classes = Vec::new();
-        let mut of_name: Vec<Option<u32>> = vec![None; trace.names.len()];
+        let mut found = Self {
+            classes: Vec::new(),
+            kernel_of: Vec::new(),
+            first_of: Vec::new(),
+            of_name: vec![None; trace.names.len()],
+        };
         // A copy that bears a kernel's name is classified as the kernel: the order in the file decides nothing.
-        let mut activities: Vec<&Activity> = trace.activities.iter().collect();
-        activities.sort_by_key(|activity| activity.kind);
-        for activity in activities {
-            if let Some(slot) = of_name.get_mut(activity.name.0 as usize)
-                && slot.is_none()
-            {
-                *slot = u32::try_from(classes.len()).ok();
-                classes.push(classifier.classify(trace.names.get(activity.name), activity.kind));
+        for kind in [ActivityKind::Kernel, ActivityKind::Copy, ActivityKind::Set] {
+            for activity in trace.activities.iter().filter(|activity| activity.kind == kind) {
+                if let Some(slot) = found.of_name.get_mut(activity.name.0 as usize)
+                    && slot.is_none()
+                {
+                    *slot = u32::try_from(found.classes.len()).ok();
+                    found.classes.push(classifier.classify(trace.names.get(activity.name), activity.kind));
+                }
             }
         }
-        Self { classes, of_name }
+        let mut number_of: HashMap<&str, u32> = HashMap::new();
+        for (index, class) in (0_u32..).zip(&found.classes) {
+            let next = found.first_of.len() as u32;
+            let number = *number_of.entry(&class.id).or_insert(next);
+            if number == next {
+                found.first_of.push(index);
+            }
+            found.kernel_of.push(number);
+        }
+        found
     }
 
     /// The class of a name that an activity carries.
     pub fn get(&self, name: NameId) -> Option<&Class> {
-        let index = (*self.of_name.get(name.0 as usize)?)?;
-        self.classes.get(index as usize)
+        self.classes.get(self.index(name)?)
+    }
+
+    /// The number of the class of a name: each name has its own.
+    pub fn index(&self, name: NameId) -> Option<usize> {
+        (*self.of_name.get(name.0 as usize)?).map(|index| index as usize)
+    }
+
+    /// How many names were classified.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether nothing was classified.
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+
+    /// The number of the kernel id of a name; names of one kernel share it.
+    pub fn kernel(&self, name: NameId) -> Option<usize> {
+        self.kernel_of.get(self.index(name)?).map(|number| *number as usize)
+    }
+
+    /// How many kernel ids there are.
+    pub fn kernels(&self) -> usize {
+        self.first_of.len()
+    }
+
+    /// The kernel id of a number.
+    pub fn kernel_id(&self, number: usize) -> Option<&str> {
+        let first = *self.first_of.get(number)?;
+        self.classes.get(first as usize).map(|class| class.id.as_str())
     }
 }
 
 /// One activity, measured and placed.
 #[derive(Debug, Clone, Copy)]
-pub struct Placed {
+pub struct Placed<'t> {
     /// The activity as recorded.
-    pub activity: Activity,
+    pub activity: &'t Activity,
     /// Its index in the trace.
     pub index: usize,
     /// Added and exclusive time.
@@ -58,11 +107,11 @@ pub struct Placed {
 }
 
 /// A trace's activities in order of start, and what is known of its steps.
-pub struct Timeline {
+pub struct Timeline<'t> {
     /// Sorted by start; ties: longer first, then file order.
-    pub placed: Vec<Placed>,
+    pub placed: Vec<Placed<'t>>,
     /// For each placed activity, by whose work it is hidden.
-    pub hidden: Vec<Vec<Hidden<Role>>>,
+    pub hidden: HiddenParts<Role>,
     /// Class of each name.
     pub classes: Classes,
     /// How steps were found.
@@ -71,21 +120,27 @@ pub struct Timeline {
     pub step_stages: Vec<Stage>,
     /// What the stages rest on.
     pub evidence: StageEvidence,
-    /// When each activity of the trace was queued.
-    pub queue: Queue,
+    /// What queued each activity of the trace, and when.
+    pub launches: Launches<'t>,
+    /// When each device works at all.
+    pub busy: BTreeMap<DeviceId, Busy>,
+    /// For each step where its activities begin among those below.
+    step_begins: Vec<u32>,
+    /// The places of activities, step by step.
+    by_step: Vec<u32>,
 }
 
-impl Timeline {
+impl<'t> Timeline<'t> {
     /// Places every activity of a trace. `path_stage` is the stage that the file's own path names.
     pub fn of(
-        trace: &Trace,
+        trace: &'t Trace,
         classifier: &Classifier,
         path_stage: Option<Stage>,
         health: &mut Health,
     ) -> Self {
         let classes = Classes::of(trace, classifier);
-        let queue = Queue::of(trace);
-        let steps = steps::find(trace, &classes, &queue, health);
+        let launches = Launches::of(trace);
+        let steps = steps::find(trace, &classes, &launches, health);
         let is_told = steps.steps.iter().any(|step| step.stage.is_some());
         let evidence = match path_stage {
             _ if is_told && steps.found_by == FoundBy::Annotation => StageEvidence::Annotation,
@@ -103,30 +158,83 @@ impl Timeline {
                 });
             }
         }
-        count_missing_launches(trace, health);
-        window::inspect(trace, &steps.of_activity, health);
+        count_missing_launches(trace, &launches, health);
+        let order = in_order(trace);
+        window::inspect(trace, &launches, &order, &steps.of_activity, health);
 
-        let (measured, hidden) = measure_per_device(trace, &classes);
-        let mut placed: Vec<(Placed, Vec<Hidden<Role>>)> = trace
-            .activities
+        let mut placed: Vec<Placed<'t>> = order
             .iter()
-            .zip(measured)
-            .zip(hidden)
-            .zip(steps.of_activity)
-            .enumerate()
-            .map(|(index, (((activity, measured), hidden), step))| {
+            .filter_map(|index| {
+                let index = *index as usize;
+                let activity = trace.activities.get(index)?;
+                let step = steps.of_activity.get(index).copied().flatten();
                 let stage = step.and_then(|step| step_stages.get(step).copied()).unwrap_or(Stage::All);
-                (Placed { activity: *activity, index, measured, step, stage }, hidden)
+                Some(Placed { activity, index, measured: Measured::default(), step, stage })
             })
             .collect();
-        placed.sort_by_key(|(one, _)| (one.activity.span.start, std::cmp::Reverse(one.activity.span.end)));
-        let (mut placed, hidden): (Vec<Placed>, Vec<_>) = placed.into_iter().unzip();
+        let hidden = measure_per_device(trace, &classes, &mut placed);
         adopt_strays(&mut placed, step_stages.first().copied().unwrap_or(Stage::All));
-        Self { placed, hidden, classes, found_by: steps.found_by, step_stages, evidence, queue }
+        let busy = busy_of_devices(&placed);
+        let mut timeline = Self {
+            placed,
+            hidden,
+            classes,
+            found_by: steps.found_by,
+            step_stages,
+            evidence,
+            launches,
+            busy,
+            step_begins: Vec::new(),
+            by_step: Vec::new(),
+        };
+        timeline.sort_by_step();
+        timeline
+    }
+
+    /// The activities of a step, in order of start.
+    pub fn in_step(&self, step: usize) -> impl Iterator<Item = &Placed<'t>> {
+        let bound = |step: usize| self.step_begins.get(step).map_or(self.by_step.len(), |at| *at as usize);
+        let places = self.by_step.get(bound(step)..bound(step + 1)).unwrap_or_default();
+        places.iter().filter_map(|place| self.placed.get(*place as usize))
+    }
+
+    fn sort_by_step(&mut self) {
+        let mut counts = vec![0_u32; self.step_stages.len() + 1];
+        let steps = || self.placed.iter().map(|one| one.step);
+        for step in steps().flatten() {
+            if let Some(count) = counts.get_mut(step) {
+                *count += 1;
+            }
+        }
+        let mut next = 0;
+        for count in &mut counts {
+            next += std::mem::replace(count, next);
+        }
+        self.step_begins.clone_from(&counts);
+        self.by_step = vec![0; next as usize];
+        for (place, step) in (0_u32..).zip(steps()) {
+            let Some(at) = step.and_then(|step| counts.get_mut(step)) else { continue };
+            if let Some(slot) = self.by_step.get_mut(*at as usize) {
+                *slot = place;
+            }
+            *at += 1;
+        }
     }
 }
 
-impl Timeline {
+/// The places of a trace's activities by start; ties: longer first, then file order.
+fn in_order(trace: &Trace) -> Vec<u32> {
+    let key = |activity: &Activity| (activity.span.start, Reverse(activity.span.end));
+    let places = (0_u32..).zip(&trace.activities);
+    if trace.activities.is_sorted_by_key(key) {
+        return places.map(|(place, _)| place).collect();
+    }
+    let mut order: Vec<_> = places.map(|(place, activity)| (key(activity), place)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, place)| place).collect()
+}
+
+impl Timeline<'_> {
     /// What the name of a stage rests on.
     pub fn evidence_of(&self, stage: Stage) -> StageEvidence {
         if stage == Stage::All { StageEvidence::None } else { self.evidence }
@@ -152,11 +260,12 @@ impl Timeline {
             }
         }
         self.step_stages = kept;
+        self.sort_by_step();
     }
 }
 
 /// Work outside every step is counted by the stage of the step before it, else of the first step.
-fn adopt_strays(placed: &mut [Placed], first: Stage) {
+fn adopt_strays(placed: &mut [Placed<'_>], first: Stage) {
     let mut current = first;
     for one in placed {
         match one.step {
@@ -166,52 +275,88 @@ fn adopt_strays(placed: &mut [Placed], first: Stage) {
     }
 }
 
-fn count_missing_launches(trace: &Trace, health: &mut Health) {
+fn count_missing_launches(trace: &Trace, launches: &Launches<'_>, health: &mut Health) {
     if trace.launches.is_empty() {
         return;
     }
-    let mut known: Vec<_> = trace.launches.iter().map(|launch| launch.correlation).collect();
-    known.sort_unstable();
-    for activity in &trace.activities {
-        let is_known = activity.correlation.is_some_and(|id| known.binary_search(&id).is_ok());
-        if !is_known {
+    for (index, activity) in trace.activities.iter().enumerate() {
+        if launches.index(index).is_none() {
             health.count(HealthCode::LaunchMissing, || trace.names.get(activity.name).to_owned());
         }
     }
 }
 
-/// Exclusive time looks at all of a device's streams, whatever stage they work for.
-fn measure_per_device(trace: &Trace, classes: &Classes) -> (Vec<Measured>, Vec<Vec<Hidden<Role>>>) {
-    let mut by_device: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
-    for (index, activity) in trace.activities.iter().enumerate() {
-        by_device.entry(activity.stream.device).or_default().push(index);
+fn busy_of_devices(placed: &[Placed<'_>]) -> BTreeMap<DeviceId, Busy> {
+    let mut of_device: BTreeMap<DeviceId, Union> = BTreeMap::new();
+    for run in placed.chunk_by(|a, b| a.stream().device == b.stream().device) {
+        let Some(first) = run.first() else { continue };
+        let union = of_device.entry(first.stream().device).or_default();
+        run.iter().for_each(|one| union.add(one.activity.span));
     }
-    let mut measured = vec![Measured::default(); trace.activities.len()];
-    let mut hidden = vec![Vec::new(); trace.activities.len()];
+    of_device.into_iter().map(|(device, union)| (device, union.finish())).collect()
+}
+
+/// Measures what was placed, in place. Exclusive time looks at all of a device's streams, whatever stage they
+/// work for.
+fn measure_per_device(trace: &Trace, classes: &Classes, placed: &mut [Placed<'_>]) -> HiddenParts<Role> {
+    let rank = ranks_of_names(trace, classes);
+    let rank_of = |one: &Placed<'_>| {
+        classes.index(one.activity.name).and_then(|index| rank.get(index)).copied().unwrap_or(u32::MAX)
+    };
+    let mut by_device: BTreeMap<DeviceId, Vec<u32>> = BTreeMap::new();
+    for (place, one) in (0_u32..).zip(placed.iter()) {
+        by_device.entry(one.stream().device).or_default().push(place);
+    }
+    let mut hidden = Vec::new();
     for mut of_device in by_device.into_values() {
         // Of equal intervals the first adds to its stream; by name, so that the order in the file decides nothing.
-        of_device.sort_by_key(|index| trace.activities.get(*index).map(|one| trace.names.get(one.name)));
+        let key = |place: &u32| {
+            placed.get(*place as usize).map(|one| {
+                let Span { start, end } = one.activity.span;
+                (start, Reverse(end), rank_of(one), one.index)
+            })
+        };
+        if !of_device.is_sorted_by_key(key) {
+            of_device.sort_unstable_by_key(key);
+        }
         let intervals: Vec<Interval<Role>> = of_device
             .iter()
-            .filter_map(|index| trace.activities.get(*index))
-            .map(|activity| Interval {
-                lane: activity.stream.stream.0,
-                label: classes.get(activity.name).map_or(Role::Other, |class| class.role),
-                span: activity.span,
+            .filter_map(|place| placed.get(*place as usize))
+            .map(|one| Interval {
+                lane: one.stream().stream.0,
+                label: classes.get(one.activity.name).map_or(Role::Other, |class| class.role),
+                span: one.activity.span,
             })
             .collect();
         let sweep = interval::measure(&intervals);
-        for ((index, of_one), by) in of_device.into_iter().zip(sweep.measured).zip(sweep.hidden) {
-            if let (Some(time), Some(parts)) = (measured.get_mut(index), hidden.get_mut(index)) {
-                *time = of_one;
-                *parts = by;
+        for (place, measured) in of_device.iter().zip(sweep.measured) {
+            if let Some(one) = placed.get_mut(*place as usize) {
+                one.measured = measured;
             }
         }
+        let place_of = |index: u32| of_device.get(index as usize).copied();
+        hidden.extend(sweep.hidden.into_iter().filter_map(|(index, part)| Some((place_of(index)?, part))));
     }
-    (measured, hidden)
+    HiddenParts::new(placed.len(), hidden)
 }
 
-impl Placed {
+/// For each classified name its place among all of them in the order of their texts.
+fn ranks_of_names(trace: &Trace, classes: &Classes) -> Vec<u32> {
+    let mut names: Vec<(&str, usize)> = (0_u32..)
+        .zip(&classes.of_name)
+        .filter_map(|(name, index)| Some((trace.names.get(NameId(name)), (*index)? as usize)))
+        .collect();
+    names.sort_unstable();
+    let mut ranks = vec![0; classes.len()];
+    for (rank, (_, index)) in (0_u32..).zip(names) {
+        if let Some(slot) = ranks.get_mut(index) {
+            *slot = rank;
+        }
+    }
+    ranks
+}
+
+impl Placed<'_> {
     /// The stream that ran it.
     pub fn stream(&self) -> StreamId {
         self.activity.stream

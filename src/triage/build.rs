@@ -100,7 +100,8 @@ pub fn triage_of_rank(
         let trace = input.trace;
         health.merge(&trace.health);
         facts.add(trace, &timeline);
-        let explained = Explained::of(trace, frames, &maps);
+        let explained = Explained::of(trace, &timeline.launches, frames, &maps);
+        let scene = overlap::Scene::of(&timeline);
         for stage in stages_of(&timeline) {
             if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
                 return Err(TriageError::SameStageTwice {
@@ -136,7 +137,7 @@ pub fn triage_of_rank(
                 mode,
                 framework: facts.framework,
             };
-            one.overlaps = overlap::find(&timeline, stage, ground, advice, classifier);
+            one.overlaps = overlap::find(&scene, stage, ground, advice, classifier);
             stages.push((one, input.path));
         }
         traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));

@@ -3,9 +3,61 @@
 use crate::trace::{Ns, Span};
 
 /// When at least one of some intervals is active.
+#[derive(Default)]
 pub struct Busy {
     /// Parts of the union in order, and the length of those before.
     parts: Vec<(Span, Ns)>,
+}
+
+/// A union that grows by one interval after the other, in order of start.
+#[derive(Default)]
+pub struct Union {
+    parts: Vec<(Span, Ns)>,
+}
+
+impl Union {
+    /// Adds an interval that starts no earlier than those before it.
+    pub fn add(&mut self, span: Span) {
+        match self.parts.last_mut() {
+            Some((last, _)) if span.start <= last.end => last.end = last.end.max(span.end),
+            Some((last, before)) => {
+                let before = *before + last.length();
+                self.parts.push((span, before));
+            }
+            None => self.parts.push((span, Ns::ZERO)),
+        }
+    }
+
+    /// All of it.
+    pub fn finish(self) -> Busy {
+        Busy { parts: self.parts }
+    }
+}
+
+/// The length of a union that grows by one interval after the other, in order of start.
+#[derive(Default)]
+pub struct UnionLength {
+    last: Option<Span>,
+    before: Ns,
+}
+
+impl UnionLength {
+    /// Adds an interval that starts no earlier than those before it.
+    pub fn add(&mut self, span: Span) {
+        match &mut self.last {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            Some(last) => {
+                self.before += last.length();
+                *last = span;
+            }
+            None => self.last = Some(span),
+        }
+    }
+
+    /// The length so far.
+    pub fn length(&self) -> Ns {
+        self.before + self.last.map_or(Ns::ZERO, Span::length)
+    }
 }
 
 impl Busy {
@@ -13,18 +65,9 @@ impl Busy {
     pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
         let mut spans: Vec<Span> = spans.into_iter().collect();
         spans.sort_unstable();
-        let mut parts: Vec<(Span, Ns)> = Vec::new();
-        for span in spans {
-            match parts.last_mut() {
-                Some((last, _)) if span.start <= last.end => last.end = last.end.max(span.end),
-                Some((last, before)) => {
-                    let before = *before + last.length();
-                    parts.push((span, before));
-                }
-                None => parts.push((span, Ns::ZERO)),
-            }
-        }
-        Self { parts }
+        let mut union = Union::default();
+        spans.into_iter().for_each(|span| union.add(span));
+        union.finish()
     }
 
     /// Its parts, in order.
@@ -60,6 +103,7 @@ impl Busy {
 }
 
 /// Length of the union of intervals.
+#[cfg(test)]
 pub fn union_length(spans: impl IntoIterator<Item = Span>) -> Ns {
     Busy::of(spans).length()
 }

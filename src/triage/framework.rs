@@ -3,6 +3,7 @@
 //! Kernel names are no evidence: engines borrow one another's kernels. What an engine alone writes is: its
 //! own annotation, its own files on the Python stack, its own operators.
 
+use super::by_name::ByName;
 use crate::trace::Trace;
 
 /// The engine's id as the JSON contract spells it, and the evidence in words.
@@ -27,10 +28,11 @@ const OPS: [(&str, &str); 3] = [("sglang", "sglang::"), ("trtllm", "trtllm::"), 
 /// Decides which engine wrote a trace; `unknown` when nothing that only one engine writes is found.
 pub fn detect(trace: &Trace) -> Framework {
     let mut frames = [0_u64; FILES.len()];
+    let mut known = ByName::new(trace);
     for frame in &trace.python_frames {
-        let name = trace.names.get(frame.name);
-        for (count, (_, directories)) in frames.iter_mut().zip(FILES) {
-            *count += u64::from(directories.iter().any(|directory| name.contains(directory)));
+        let engines = known.get(frame.name, engines_of);
+        for (count, is_of) in frames.iter_mut().zip(engines) {
+            *count += u64::from(is_of);
         }
     }
     let most = frames.iter().zip(FILES).max_by_key(|(count, _)| **count);
@@ -64,6 +66,15 @@ pub fn detect(trace: &Trace) -> Framework {
         id: "unknown",
         evidence: "no annotation, Python file or operator that only one engine has".to_owned(),
     }
+}
+
+/// For each engine, whether a frame lies in one of its directories.
+fn engines_of(frame: &str) -> [bool; FILES.len()] {
+    // What is built in lies in no directory at all.
+    if !frame.contains('/') {
+        return [false; FILES.len()];
+    }
+    FILES.map(|(_, directories)| directories.iter().any(|directory| frame.contains(directory)))
 }
 
 #[cfg(test)]

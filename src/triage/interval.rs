@@ -10,7 +10,8 @@
 //! the run that started first (ties: the smaller label), so hidden times add up to what is hidden, and cutting a
 //! partner into abutting halves changes nothing.
 //!
-//! **Cost.** The edges of runs and intervals, at most four for each interval, are sorted once and walked once.
+//! **Cost.** Whatever follows a pause of all lanes is a cluster of its own, and one lane alone hides nothing. The
+//! edges of a cluster's runs and intervals, at most four for each interval, are sorted once and walked once.
 //! Who is first among the active lanes and who would be first without that lane is all that any interval needs
 //! to know: the time goes into one sum per label, and a correction per lane and label. An interval reads these
 //! sums when it opens and when it closes, so it costs the number of distinct labels and not the number of its
@@ -49,13 +50,44 @@ pub struct Interval<L> {
     pub span: Span,
 }
 
-/// What the sweep says of the intervals of a device; both lists run in parallel to them.
+/// What the sweep says of the intervals of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep<L> {
-    /// Added and exclusive time.
+    /// Added and exclusive time of each interval.
     pub measured: Vec<Measured>,
-    /// Who hides the rest, by label; empty where nothing does.
-    pub hidden: Vec<Vec<Hidden<L>>>,
+    /// Who hides the rest, by label, with the place of the interval; what nothing hides has no part.
+    pub hidden: Vec<(u32, Hidden<L>)>,
+}
+
+/// Parts of what is hidden, by the place of what they are parts of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HiddenParts<L> {
+    /// Where the parts of each place end.
+    ends: Vec<u32>,
+    parts: Vec<Hidden<L>>,
+}
+
+impl<L: Copy> HiddenParts<L> {
+    /// For so many places; the parts of one place stand in order.
+    pub fn new(places: usize, mut parts: Vec<(u32, Hidden<L>)>) -> Self {
+        parts.sort_by_key(|(place, _)| *place);
+        let mut ends = Vec::with_capacity(if parts.is_empty() { 0 } else { places });
+        let mut rest = parts.iter().peekable();
+        let mut end = 0;
+        for place in (0_u32..).take(ends.capacity()) {
+            while rest.next_if(|(of, _)| *of == place).is_some() {
+                end += 1;
+            }
+            ends.push(end);
+        }
+        Self { ends, parts: parts.into_iter().map(|(_, part)| part).collect() }
+    }
+
+    /// The parts of a place.
+    pub fn of(&self, place: usize) -> &[Hidden<L>] {
+        let end = |place: usize| self.ends.get(place).map_or(0, |end| *end as usize);
+        self.parts.get(place.checked_sub(1).map_or(0, end)..end(place)).unwrap_or_default()
+    }
 }
 
 /// Measures the intervals of one device.
@@ -67,8 +99,10 @@ pub fn measure<L: Copy + Ord>(intervals: &[Interval<L>]) -> Sweep<L> {
         .map(|(interval, added)| Measured { added, exclusive: interval.span.length() })
         .collect();
     let hidden = hidden(intervals, &runs);
-    for (one, parts) in measured.iter_mut().zip(&hidden) {
-        one.exclusive = one.exclusive - parts.iter().map(|part| part.time).sum();
+    for (place, part) in &hidden {
+        if let Some(one) = measured.get_mut(*place as usize) {
+            one.exclusive = one.exclusive - part.time;
+        }
     }
     Sweep { measured, hidden }
 }
@@ -107,60 +141,155 @@ fn pieces<L: Copy + Ord>(intervals: &[Interval<L>]) -> (Vec<Ns>, Vec<Interval<L>
     (added, runs)
 }
 
-/// An edge of the sweep. At one instant no time passes, so only ends must stand before starts.
+/// A kind of edge of the sweep. At one instant no time passes, so only ends must stand before starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Edge {
-    RunEnds(usize),
-    RunStarts(usize),
-    Opens(usize),
-    Closes(usize),
+    RunEnds,
+    RunStarts,
+    Opens,
+    Closes,
 }
 
-fn hidden<L: Copy + Ord>(intervals: &[Interval<L>], runs: &[Interval<L>]) -> Vec<Vec<Hidden<L>>> {
-    let mut result = vec![Vec::new(); intervals.len()];
-    let Some(first) = runs.first() else { return result };
+fn hidden<L: Copy + Ord>(intervals: &[Interval<L>], runs: &[Interval<L>]) -> Vec<(u32, Hidden<L>)> {
+    let Some(first) = runs.first() else { return Vec::new() };
     if runs.iter().all(|run| run.lane == first.lane) {
-        return result;
+        return Vec::new();
     }
     let mut labels: Vec<L> = runs.iter().map(|run| run.label).collect();
     labels.sort_unstable();
     labels.dedup();
-    let mut edges: Vec<(Ns, Edge)> = Vec::with_capacity(2 * (runs.len() + intervals.len()));
-    for (index, run) in runs.iter().enumerate() {
-        edges.push((run.span.start, Edge::RunStarts(index)));
-        edges.push((run.span.end, Edge::RunEnds(index)));
-    }
-    for (index, interval) in intervals.iter().enumerate().filter(|(_, one)| one.span.length() > Ns::ZERO) {
-        edges.push((interval.span.start, Edge::Opens(index)));
-        edges.push((interval.span.end, Edge::Closes(index)));
-    }
-    edges.sort_unstable();
-
-    let mut partners = Partners::of(labels);
-    let mut opened: BTreeMap<usize, Vec<Ns>> = BTreeMap::new();
-    for (at, edge) in edges {
-        partners.advance(at);
-        match edge {
-            Edge::RunStarts(index) => runs.get(index).into_iter().for_each(|run| partners.start(run)),
-            Edge::RunEnds(index) => runs.get(index).into_iter().for_each(|run| partners.end(run)),
-            Edge::Opens(index) => {
-                if let Some(interval) = intervals.get(index) {
-                    opened.insert(index, partners.beside(interval.lane).collect());
+    let by_start = |all: &[Interval<L>]| -> Vec<u32> {
+        let is_long = |one: &(u32, &Interval<L>)| one.1.span.length() > Ns::ZERO;
+        let mut order: Vec<(Ns, u32)> =
+            (0_u32..).zip(all).filter(is_long).map(|(place, one)| (one.span.start, place)).collect();
+        // Lanes come one after the other, each in order.
+        order.sort();
+        order.into_iter().map(|(_, place)| place).collect()
+    };
+    let (intervals_in_order, runs_in_order) = (by_start(intervals), by_start(runs));
+    let (mut intervals_left, mut runs_left) = (intervals_in_order.as_slice(), runs_in_order.as_slice());
+    let mut sweeper = Sweeper::new(Partners::of(labels));
+    while let Some(first) = intervals_left.first() {
+        // A cluster goes on as long as anything is active: nothing hides anything across a pause.
+        let mut end = intervals.get(*first as usize).map_or(Ns::ZERO, |one| one.span.end);
+        let joins = |place: &u32| {
+            intervals.get(*place as usize).is_some_and(|one| {
+                let joins = one.span.start <= end;
+                if joins {
+                    end = end.max(one.span.end);
                 }
-            }
-            Edge::Closes(index) => {
-                let (Some(interval), Some(before)) = (intervals.get(index), opened.remove(&index)) else {
-                    continue;
-                };
-                let passed = partners.beside(interval.lane).zip(before).map(|(now, before)| now - before);
-                let parts = partners.labels.iter().zip(passed).filter(|(_, time)| *time > Ns::ZERO);
-                if let Some(slot) = result.get_mut(index) {
-                    *slot = parts.map(|(by, time)| Hidden { by: *by, time }).collect();
+                joins
+            })
+        };
+        let (cluster, after) = split_while(intervals_left, joins);
+        let (of_cluster, runs_after) = split_while(runs_left, |place| {
+            runs.get(*place as usize).is_some_and(|run| run.span.start <= end)
+        });
+        (intervals_left, runs_left) = (after, runs_after);
+        let mut lanes = of_cluster.iter().filter_map(|place| runs.get(*place as usize)).map(|run| run.lane);
+        if lanes.next().is_some_and(|first| lanes.any(|lane| lane != first)) {
+            sweeper.sweep(intervals, cluster, runs, of_cluster);
+        }
+    }
+    sweeper.found
+}
+
+/// The part up to the first one that does not fit, and the rest.
+fn split_while<T>(list: &[T], mut fits: impl FnMut(&T) -> bool) -> (&[T], &[T]) {
+    list.split_at(list.iter().position(|one| !fits(one)).unwrap_or(list.len()))
+}
+
+/// Walks over clusters, one after the other, and keeps its memory.
+struct Sweeper<L> {
+    partners: Partners<L>,
+    edges: Vec<(Ns, Edge, u32)>,
+    /// For each interval of the cluster that is open, where its sums stand.
+    slots: Vec<u32>,
+    /// The sums of open intervals as they were when these opened, by label.
+    before: Vec<Ns>,
+    free: Vec<u32>,
+    found: Vec<(u32, Hidden<L>)>,
+}
+
+impl<L: Copy + Ord> Sweeper<L> {
+    fn new(partners: Partners<L>) -> Self {
+        Self {
+            partners,
+            edges: Vec::new(),
+            slots: Vec::new(),
+            before: Vec::new(),
+            free: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    fn sweep(
+        &mut self,
+        intervals: &[Interval<L>],
+        cluster: &[u32],
+        runs: &[Interval<L>],
+        of_cluster: &[u32],
+    ) {
+        self.edges.clear();
+        for (number, run) in (0_u32..).zip(of_cluster.iter().filter_map(|place| runs.get(*place as usize))) {
+            self.edges.push((run.span.start, Edge::RunStarts, number));
+            self.edges.push((run.span.end, Edge::RunEnds, number));
+        }
+        for (number, one) in (0_u32..).zip(cluster.iter().filter_map(|place| intervals.get(*place as usize)))
+        {
+            self.edges.push((one.span.start, Edge::Opens, number));
+            self.edges.push((one.span.end, Edge::Closes, number));
+        }
+        self.edges.sort_unstable();
+        self.slots.clear();
+        self.slots.resize(cluster.len(), 0);
+        let edges = std::mem::take(&mut self.edges);
+        for (at, edge, number) in edges.iter().copied() {
+            self.partners.advance(at);
+            let of = |places: &[u32]| places.get(number as usize).copied();
+            let run = || runs.get(of(of_cluster)? as usize);
+            match edge {
+                Edge::RunStarts => run().into_iter().for_each(|run| self.partners.start(run)),
+                Edge::RunEnds => run().into_iter().for_each(|run| self.partners.end(run)),
+                Edge::Opens | Edge::Closes => {
+                    let Some(place) = of(cluster) else { continue };
+                    let Some(interval) = intervals.get(place as usize) else { continue };
+                    if edge == Edge::Opens {
+                        self.open(interval, number);
+                    } else {
+                        self.close(interval, number, place);
+                    }
                 }
             }
         }
+        self.edges = edges;
     }
-    result
+
+    fn open(&mut self, interval: &Interval<L>, number: u32) {
+        let labels = self.partners.labels.len();
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let next = self.before.len() / labels.max(1);
+            self.before.resize(self.before.len() + labels, Ns::ZERO);
+            u32::try_from(next).unwrap_or(u32::MAX)
+        });
+        if let Some(of) = self.slots.get_mut(number as usize) {
+            *of = slot;
+        }
+        let begin = slot as usize * labels;
+        let sums = self.before.get_mut(begin..begin + labels).unwrap_or_default();
+        sums.iter_mut().zip(self.partners.beside(interval.lane)).for_each(|(slot, sum)| *slot = sum);
+    }
+
+    fn close(&mut self, interval: &Interval<L>, number: u32, place: u32) {
+        let Some(slot) = self.slots.get(number as usize).copied() else { return };
+        let labels = self.partners.labels.len();
+        let begin = slot as usize * labels;
+        let before = self.before.get(begin..begin + labels).unwrap_or_default();
+        let passed = self.partners.beside(interval.lane).zip(before).map(|(now, before)| now - *before);
+        let parts = self.partners.labels.iter().zip(passed).filter(|(_, time)| *time > Ns::ZERO);
+        self.found.extend(parts.map(|(by, time)| (place, Hidden { by: *by, time })));
+        self.free.push(slot);
+    }
 }
 
 /// For each lane and label, how long a run of the label has been the partner of that lane's work.
@@ -226,6 +355,19 @@ mod tests {
 
     fn span(start: i64, end: i64) -> Span {
         Span { start: Ns(start), end: Ns(end) }
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Got {
+        measured: Vec<Measured>,
+        hidden: Vec<Vec<Hidden<char>>>,
+    }
+
+    fn measure(intervals: &[Interval<char>]) -> Got {
+        let Sweep { measured, hidden } = super::measure(intervals);
+        let parts = HiddenParts::new(intervals.len(), hidden);
+        let hidden = (0..intervals.len()).map(|place| parts.of(place).to_vec()).collect();
+        Got { measured, hidden }
     }
 
     /// Lane, label, start and end of each.

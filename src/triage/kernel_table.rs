@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::activity::{Placed, Timeline};
-use super::busy::{Busy, union_length};
+use super::busy::UnionLength;
 use super::classify::Role;
 use super::model::{DeviceTime, HiddenBy, KernelRow, NameRow, StepTotals};
 use super::stage::Stage;
@@ -16,41 +16,70 @@ pub fn percent(part: Ns, whole: Ns) -> f64 {
 
 /// Median of unsorted values; zero of none. Of an even number, the mean of the middle two.
 pub fn median(values: &mut [i64]) -> i64 {
-    values.sort_unstable();
     let middle = values.len() / 2;
-    match (values.get(middle), middle.checked_sub(1).and_then(|before| values.get(before))) {
-        (Some(after), Some(before)) if values.len().is_multiple_of(2) => before + (after - before) / 2,
-        (Some(value), _) => *value,
-        (None, _) => 0,
+    if values.is_empty() {
+        return 0;
+    }
+    let is_even = values.len().is_multiple_of(2);
+    let (below, after, _) = values.select_nth_unstable(middle);
+    match below.iter().max() {
+        Some(before) if is_even => before + (*after - before) / 2,
+        Some(_) | None => *after,
+    }
+}
+
+/// Sums over some activities, which come in order of start.
+#[derive(Default)]
+struct Sums {
+    count: u64,
+    total: Ns,
+    added: Ns,
+    busy: BTreeMap<DeviceId, UnionLength>,
+}
+
+impl Sums {
+    fn add(&mut self, one: &Placed<'_>) {
+        self.count += 1;
+        self.total += one.activity.span.length();
+        self.added += one.measured.added;
+        self.busy.entry(one.stream().device).or_default().add(one.activity.span);
+    }
+
+    /// Length of the union per device, added over devices.
+    fn busy(&self) -> Ns {
+        self.busy.values().map(UnionLength::length).sum()
     }
 }
 
 /// Sums over the activities of one stage.
-pub fn totals(timeline: &Timeline, stage: Stage) -> StepTotals {
-    let of_stage = || timeline.placed.iter().filter(move |one| one.stage == stage);
+pub fn totals(timeline: &Timeline<'_>, stage: Stage) -> StepTotals {
     let count = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
-    let total: Ns = of_stage().map(|one| one.activity.span.length()).sum();
-    let added: Ns = of_stage().map(|one| one.measured.added).sum();
-    let start = of_stage().map(|one| one.activity.span.start).min().unwrap_or_default();
-    let end = of_stage().map(|one| one.activity.span.end).max().unwrap_or_default();
-    let inside = || of_stage().filter(|one| one.step.is_some());
-    let in_steps = inside().count();
-    let busy_inside = busy(inside());
-    let total_inside: Ns = inside().map(|one| one.activity.span.length()).sum();
-    let added_inside: Ns = inside().map(|one| one.measured.added).sum();
+    let (mut all, mut inside) = (Sums::default(), Sums::default());
+    let mut span: Option<Span> = None;
+    for one in timeline.placed.iter().filter(|one| one.stage == stage) {
+        all.add(one);
+        if one.step.is_some() {
+            inside.add(one);
+        }
+        let Span { start, end } = one.activity.span;
+        span = Some(span.map_or(one.activity.span, |known| Span {
+            start: known.start.min(start),
+            end: known.end.max(end),
+        }));
+    }
     let of_a_step = |time: Ns| per_step(time.0 as f64, count).round() as i64;
     StepTotals {
         count,
         found_by: timeline.found_by,
-        activities: of_stage().count() as u64,
-        total_ns: total.0,
-        busy_ns: busy(of_stage()).0,
-        span_ns: (end - start).0,
-        same_stream_overlap_ns: (total - added).0,
-        activities_per_step: per_step(in_steps as f64, count),
-        busy_per_step_ns: of_a_step(busy_inside),
-        same_stream_overlap_per_step_ns: of_a_step(total_inside - added_inside),
-        stream_overlap_per_step_ns: of_a_step(added_inside - busy_inside),
+        activities: all.count,
+        total_ns: all.total.0,
+        busy_ns: all.busy().0,
+        span_ns: span.map_or(Ns::ZERO, Span::length).0,
+        same_stream_overlap_ns: (all.total - all.added).0,
+        activities_per_step: per_step(inside.count as f64, count),
+        busy_per_step_ns: of_a_step(inside.busy()),
+        same_stream_overlap_per_step_ns: of_a_step(inside.total - inside.added),
+        stream_overlap_per_step_ns: of_a_step(inside.added - inside.busy()),
         idle_ns: idle(timeline, stage).0,
     }
 }
@@ -59,20 +88,11 @@ fn per_step(value: f64, steps: u64) -> f64 {
     if steps == 0 { 0.0 } else { value / steps as f64 }
 }
 
-/// Length of the union per device, added over devices.
-fn busy<'a>(activities: impl Iterator<Item = &'a Placed>) -> Ns {
-    let mut spans: BTreeMap<_, Vec<Span>> = BTreeMap::new();
-    for one in activities {
-        spans.entry(one.stream().device).or_default().push(one.activity.span);
-    }
-    spans.into_values().map(union_length).sum()
-}
-
 /// Inside the windows of a stage's steps, time in which a device ran nothing at all.
 ///
 /// A step's window on a device goes from the first start to the last end of its activities there. Work of
 /// other steps and of no step keeps the device busy too.
-fn idle(timeline: &Timeline, stage: Stage) -> Ns {
+fn idle(timeline: &Timeline<'_>, stage: Stage) -> Ns {
     let mut windows: BTreeMap<(DeviceId, usize), Span> = BTreeMap::new();
     for one in timeline.placed.iter().filter(|one| one.stage == stage) {
         let Some(step) = one.step else { continue };
@@ -80,33 +100,27 @@ fn idle(timeline: &Timeline, stage: Stage) -> Ns {
         let window = windows.entry((one.stream().device, step)).or_insert(span);
         *window = Span { start: window.start.min(span.start), end: window.end.max(span.end) };
     }
-    let busy = busy_of_devices(timeline);
     windows
         .iter()
-        .filter_map(|((device, _), window)| Some(window.length() - busy.get(device)?.within(*window)))
+        .filter_map(|((device, _), window)| {
+            Some(window.length() - timeline.busy.get(device)?.within(*window))
+        })
         .sum()
 }
 
-/// When each device works at all.
-pub fn busy_of_devices(timeline: &Timeline) -> BTreeMap<DeviceId, Busy> {
-    let mut spans: BTreeMap<DeviceId, Vec<Span>> = BTreeMap::new();
-    for one in &timeline.placed {
-        spans.entry(one.stream().device).or_default().push(one.activity.span);
-    }
-    spans.into_iter().map(|(device, spans)| (device, Busy::of(spans))).collect()
-}
-
 /// How long each device of a file worked, and how long it did not; by number.
-pub fn devices(trace: &Trace, timeline: &Timeline) -> Vec<DeviceTime> {
+pub fn devices(trace: &Trace, timeline: &Timeline<'_>) -> Vec<DeviceTime> {
     let mut streams: BTreeMap<DeviceId, BTreeSet<NameId>> = BTreeMap::new();
-    for one in &timeline.placed {
-        streams.entry(one.stream().device).or_default().insert(one.stream().stream);
+    for run in timeline.placed.chunk_by(|a, b| a.stream() == b.stream()) {
+        let Some(stream) = run.first().map(Placed::stream) else { continue };
+        streams.entry(stream.device).or_default().insert(stream.stream);
     }
-    let mut devices: Vec<DeviceTime> = busy_of_devices(timeline)
-        .into_iter()
+    let mut devices: Vec<DeviceTime> = timeline
+        .busy
+        .iter()
         .map(|(device, busy)| DeviceTime {
             device: trace.names.get(device.0).to_owned(),
-            streams: streams.get(&device).map_or(0, BTreeSet::len) as u64,
+            streams: streams.get(device).map_or(0, BTreeSet::len) as u64,
             window_ns: busy.window().length().0,
             busy_ns: busy.length().0,
             idle_ns: (busy.window().length() - busy.length()).0,
@@ -116,16 +130,33 @@ pub fn devices(trace: &Trace, timeline: &Timeline) -> Vec<DeviceTime> {
     devices
 }
 
+/// The sums of one kernel id.
 #[derive(Default)]
 struct Row {
     role: Option<Role>,
-    in_steps: u64,
-    by_step: BTreeMap<usize, u64>,
+    /// Launches by step; a step may come up again.
+    by_step: Vec<(usize, u64)>,
     per_step_added: Ns,
     per_step_exclusive: Ns,
     instances: Vec<i64>,
-    names: BTreeMap<NameId, NameSums>,
+    names: Vec<(NameId, NameSums)>,
     hidden: BTreeMap<Role, Ns>,
+}
+
+impl Row {
+    fn count(&mut self, step: usize) {
+        match self.by_step.last_mut() {
+            Some((last, count)) if *last == step => *count += 1,
+            Some(_) | None => self.by_step.push((step, 1)),
+        }
+    }
+
+    /// Launches of each step that has any.
+    fn step_counts(&mut self) -> Vec<u64> {
+        self.by_step.sort_unstable();
+        let of_step = |run: &[(usize, u64)]| run.iter().map(|(_, count)| count).sum();
+        self.by_step.chunk_by(|a, b| a.0 == b.0).map(of_step).collect()
+    }
 }
 
 #[derive(Default, Clone, Copy)]
@@ -137,43 +168,59 @@ struct NameSums {
 }
 
 /// Every row of a stage, largest total first, ties by kernel id. `attribution` fills sites and operators.
-pub fn rows(trace: &Trace, timeline: &Timeline, stage: Stage) -> Vec<KernelRow> {
-    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-    let placed = timeline.placed.iter().zip(&timeline.hidden);
-    for (one, hidden) in placed.filter(|(one, _)| one.stage == stage) {
-        let Some(class) = timeline.classes.get(one.activity.name) else { continue };
-        let row = rows.entry(&class.id).or_default();
-        row.role = Some(class.role);
-        let sums = row.names.entry(one.activity.name).or_default();
+pub fn rows(trace: &Trace, timeline: &Timeline<'_>, stage: Stage) -> Vec<KernelRow> {
+    let classes = &timeline.classes;
+    let mut rows: Vec<Row> = Vec::new();
+    rows.resize_with(classes.kernels(), Row::default);
+    let mut of_name: Vec<(Option<NameId>, NameSums)> = vec![(None, NameSums::default()); classes.len()];
+    for (place, one) in timeline.placed.iter().enumerate().filter(|(_, one)| one.stage == stage) {
+        let name = one.activity.name;
+        let Some(row) = classes.kernel(name).and_then(|number| rows.get_mut(number)) else { continue };
+        let Some((known, sums)) = classes.index(name).and_then(|index| of_name.get_mut(index)) else {
+            continue;
+        };
+        *known = Some(name);
         sums.launches += 1;
         sums.total += one.activity.span.length();
         sums.added += one.measured.added;
         sums.exclusive += one.measured.exclusive;
-        for part in hidden {
+        for part in timeline.hidden.of(place) {
             *row.hidden.entry(part.by).or_default() += part.time;
         }
+        // Two names of one kernel may differ in their role; the last counts.
+        row.role = classes.get(name).map(|class| class.role);
         if let Some(step) = one.step {
-            row.in_steps += 1;
-            *row.by_step.entry(step).or_default() += 1;
+            row.count(step);
             row.per_step_added += one.measured.added;
             row.per_step_exclusive += one.measured.exclusive;
             row.instances.push(one.measured.added.0);
         }
     }
+    let whole: Ns = of_name.iter().map(|(_, sums)| sums.total).sum();
+    for (name, sums) in of_name.into_iter().filter_map(|(name, sums)| Some((name?, sums))) {
+        if let Some(row) = classes.kernel(name).and_then(|number| rows.get_mut(number)) {
+            row.names.push((name, sums));
+        }
+    }
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as u64;
-    let whole: Ns = rows.values().flat_map(|row| row.names.values()).map(|sums| sums.total).sum();
-    let mut rows: Vec<KernelRow> =
-        rows.into_iter().map(|(kernel, row)| finish(trace, kernel, row, steps, whole)).collect();
+    let mut rows: Vec<KernelRow> = rows
+        .into_iter()
+        .enumerate()
+        .filter(|(_, row)| !row.names.is_empty())
+        .filter_map(|(number, row)| Some(finish(trace, classes.kernel_id(number)?, row, steps, whole)))
+        .collect();
     rows.sort_by(|a, b| b.total_ns.cmp(&a.total_ns).then_with(|| a.kernel.cmp(&b.kernel)));
     rows
 }
 
 fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> KernelRow {
-    let sum = |part: fn(&NameSums) -> Ns| row.names.values().map(part).sum::<Ns>();
+    let sum = |part: fn(&NameSums) -> Ns| row.names.iter().map(|(_, sums)| part(sums)).sum::<Ns>();
     let total = sum(|sums| sums.total);
     let added = sum(|sums| sums.added);
     let exclusive = sum(|sums| sums.exclusive);
-    let launches = row.names.values().map(|sums| sums.launches).sum();
+    let launches = row.names.iter().map(|(_, sums)| sums.launches).sum();
+    let by_step = row.step_counts();
+    let in_steps: u64 = by_step.iter().sum();
     let median_ns = median(&mut row.instances);
     let mut deviations: Vec<i64> = row.instances.iter().map(|one| (one - median_ns).abs()).collect();
     let mut names: Vec<NameRow> = row
@@ -195,13 +242,13 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         kernel: kernel.to_owned(),
         role: row.role.unwrap_or(Role::Other),
         launches,
-        launches_per_step: per_step(row.in_steps as f64, steps),
-        launches_min: if (row.by_step.len() as u64) < steps {
+        launches_per_step: per_step(in_steps as f64, steps),
+        launches_min: if (by_step.len() as u64) < steps {
             0
         } else {
-            row.by_step.values().copied().min().unwrap_or(0)
+            by_step.iter().copied().min().unwrap_or(0)
         },
-        launches_max: row.by_step.values().copied().max().unwrap_or(0),
+        launches_max: by_step.iter().copied().max().unwrap_or(0),
         total_ns: total.0,
         added_ns: added.0,
         share_pct: percent(total, whole),

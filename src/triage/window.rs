@@ -4,21 +4,31 @@
 //! capture and none of it enters a table: a graph that was captured, code that was loaded, variants of a
 //! kernel that were tried out, time in which the GPU did nothing, steps that CPU and GPU tell differently.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::by_name::ByName;
+use super::launches::Launches;
 use super::stage::Label;
-use crate::trace::{CorrelationId, Health, HealthCode, NameId, Ns, SetupKind, Span, Trace};
+use crate::trace::{Health, HealthCode, Ns, SetupKind, Span, Trace};
 
 /// GPU idle for longer is no part of serving. No serving trace of the corpus is idle for 50 ms at a stretch but
 /// two, from which a step was cut out: 463 and 493 ms remain there.
 const LONG_IDLE: Ns = Ns(100_000_000);
 
 /// Counts what a window of nothing but steps would not hold.
-pub fn inspect(trace: &Trace, step_of: &[Option<usize>], health: &mut Health) {
+///
+/// `order` are the activities' places by start.
+pub fn inspect(
+    trace: &Trace,
+    launches: &Launches<'_>,
+    order: &[u32],
+    step_of: &[Option<usize>],
+    health: &mut Health,
+) {
     setups(trace, health);
-    autotuning(trace, health);
-    idle(trace, step_of, health);
-    drawings(trace, health);
+    autotuning(trace, launches, health);
+    idle(trace, order, step_of, health);
+    drawings(trace, launches, health);
     devices(trace, health);
 }
 
@@ -102,12 +112,11 @@ fn outermost(trace: &Trace, is_wanted: fn(&str) -> bool) -> Vec<(Span, &str)> {
     let frames = trace.python_frames.iter().map(|frame| (frame.span, frame.name));
     let ops = trace.cpu_ops.iter().map(|op| (op.span, op.name));
     let ranges = trace.annotations.iter().filter(|one| !one.on_gpu).map(|one| (one.span, one.name));
-    let mut known: BTreeMap<NameId, bool> = BTreeMap::new();
+    let mut known = ByName::new(trace);
     let mut found: Vec<(Span, &str)> = Vec::new();
     for (span, name) in frames.chain(ops).chain(ranges) {
-        let text = trace.names.get(name);
-        if *known.entry(name).or_insert_with(|| is_wanted(text)) {
-            found.push((span, text));
+        if known.get(name, is_wanted) {
+            found.push((span, trace.names.get(name)));
         }
     }
     found.sort_by_key(|(span, name)| (span.start, std::cmp::Reverse(span.end), *name));
@@ -120,13 +129,12 @@ fn outermost(trace: &Trace, is_wanted: fn(&str) -> bool) -> Vec<(Span, &str)> {
     outer
 }
 
-fn autotuning(trace: &Trace, health: &mut Health) {
+fn autotuning(trace: &Trace, launches: &Launches<'_>, health: &mut Health) {
     let spans = united(outermost(trace, is_benchmark).into_iter().map(|(span, _)| span).collect());
     if spans.is_empty() {
         return;
     }
-    let queued = queued(trace);
-    for launch in trace.launches.iter().filter(|launch| queued.contains(&launch.correlation)) {
+    for launch in launches.queueing() {
         let at = launch.span.start;
         let before = spans.partition_point(|span| span.start <= at);
         if before.checked_sub(1).and_then(|index| spans.get(index)).is_some_and(|span| span.contains(at)) {
@@ -150,43 +158,42 @@ fn united(mut spans: Vec<Span>) -> Vec<Span> {
     joined
 }
 
-fn queued(trace: &Trace) -> BTreeSet<CorrelationId> {
-    trace.activities.iter().filter_map(|activity| activity.correlation).collect()
+fn idle(trace: &Trace, order: &[u32], step_of: &[Option<usize>], health: &mut Health) {
+    let start_of = |place: &u32| trace.activities.get(*place as usize).map(|one| one.span.start);
+    let mut busy: Option<(Ns, Option<usize>)> = None;
+    let mut together: Vec<(Span, Option<usize>)> = Vec::new();
+    for run in order.chunk_by(|a, b| start_of(a) == start_of(b)) {
+        together.clear();
+        together.extend(run.iter().filter_map(|place| {
+            let place = *place as usize;
+            Some((trace.activities.get(place)?.span, step_of.get(place).copied().flatten()))
+        }));
+        together.sort_unstable();
+        for (span, step) in together.iter().copied() {
+            idle_before(span, step, &mut busy, health);
+        }
+    }
 }
 
-fn idle(trace: &Trace, step_of: &[Option<usize>], health: &mut Health) {
-    let mut work: Vec<(Span, Option<usize>)> =
-        trace.activities.iter().zip(step_of).map(|(activity, step)| (activity.span, *step)).collect();
-    work.sort_unstable();
-    let mut busy: Option<(Ns, Option<usize>)> = None;
-    for (span, step) in work {
-        if let Some((end, step_before)) = busy
-            && span.start - end > LONG_IDLE
-        {
-            let is_inside = step.is_some() && step == step_before;
-            let place = if is_inside { "inside a step" } else { "between steps" };
-            let idle = (span.start - end).as_ms();
-            health.count(HealthCode::IdleGap, || format!("the GPU is idle for {idle:.0} ms {place}"));
-        }
-        if busy.is_none_or(|(end, _)| span.end > end) {
-            busy = Some((span.end, step));
-        }
+fn idle_before(span: Span, step: Option<usize>, busy: &mut Option<(Ns, Option<usize>)>, health: &mut Health) {
+    if let Some((end, step_before)) = *busy
+        && span.start - end > LONG_IDLE
+    {
+        let is_inside = step.is_some() && step == step_before;
+        let place = if is_inside { "inside a step" } else { "between steps" };
+        let idle = (span.start - end).as_ms();
+        health.count(HealthCode::IdleGap, || format!("the GPU is idle for {idle:.0} ms {place}"));
+    }
+    if busy.is_none_or(|(end, _)| span.end > end) {
+        *busy = Some((span.end, step));
     }
 }
 
 /// Compares the steps on the CPU that queued work with those that the profiler drew on the GPU.
 ///
 /// A drawing repeats for each stream, so only too few of them say something. Some platforms draw none.
-fn drawings(trace: &Trace, health: &mut Health) {
-    let mut starts: Vec<Ns> = Vec::new();
-    let queued = queued(trace);
-    starts.extend(
-        trace
-            .launches
-            .iter()
-            .filter(|launch| queued.contains(&launch.correlation))
-            .map(|launch| launch.span.start),
-    );
+fn drawings(trace: &Trace, launches: &Launches<'_>, health: &mut Health) {
+    let mut starts: Vec<Ns> = launches.queueing().map(|launch| launch.span.start).collect();
     starts.sort_unstable();
     let has_work = |span: Span| {
         let first = starts.partition_point(|start| *start < span.start);
@@ -235,11 +242,16 @@ mod tests {
             .join(",")
     }
 
+    /// Rows of these tests stand in order of start.
+    fn inspect_all(trace: &Trace, health: &mut Health) {
+        let order: Vec<u32> = (0..u32::try_from(trace.activities.len()).unwrap()).collect();
+        inspect(trace, &Launches::of(trace), &order, &vec![Some(0); order.len()], health);
+    }
+
     fn health(events: &[String]) -> Health {
         let trace = crate::trace::read(format!("[{}]", events.join(",")).as_bytes()).unwrap();
         let mut health = Health::default();
-        let steps = vec![Some(0); trace.activities.len()];
-        inspect(&trace, &steps, &mut health);
+        inspect_all(&trace, &mut health);
         health
     }
 
@@ -310,7 +322,7 @@ mod tests {
                 format!(r#"{{"deviceProperties":[{{"id":0,"name":"{gpu}"}}],"traceEvents":[{events}]}}"#);
             let trace = crate::trace::read(text.as_bytes()).unwrap();
             let mut health = Health::default();
-            inspect(&trace, &vec![Some(0); trace.activities.len()], &mut health);
+            inspect_all(&trace, &mut health);
             assert_eq!(health.get(HealthCode::DeviceUnsupported), count, "{gpu}");
         }
     }

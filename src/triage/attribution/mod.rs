@@ -16,8 +16,10 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use hashbrown::{DefaultHashBuilder, HashMap};
+
 pub use frame::{Frames, Kind, Place};
-use origin::{Origin, Origins, is_replay};
+use origin::{Origin, Origins};
 use position::Positions;
 use recording::{Matched, Node, Recording};
 
@@ -25,6 +27,7 @@ use super::activity::Timeline;
 use super::build::Input;
 use super::classify::Classifier;
 use super::kernel_table::percent;
+use super::launches::Launches;
 use super::model::{Attribution, KernelRow, PathRow, Site};
 use super::stage::Stage;
 use crate::trace::{CorrelationId, Health, HealthCode, Ns, Trace};
@@ -32,7 +35,7 @@ use crate::trace::{CorrelationId, Health, HealthCode, Ns, Trace};
 /// A run without graphs, ready to explain another.
 struct Run<'a> {
     input: &'a Input<'a>,
-    timeline: Timeline,
+    timeline: Timeline<'a>,
     origins: Origins,
 }
 
@@ -54,12 +57,11 @@ impl<'a> Mapping<'a> {
     ) -> Self {
         let mut mapping = Self { recordings: Vec::new(), runs: Vec::new(), notes: Vec::new() };
         for input in inputs {
-            let origins = Origins::of(input.trace, frames);
-            let replays: BTreeSet<usize> = origins.launch_of.iter().flatten().copied().collect();
-            for launch in replays.into_iter().filter_map(|index| input.trace.launches.get(index)) {
-                if is_replay(input.trace, launch) {
-                    health.count(HealthCode::MappingGraphs, || input.path.to_owned());
-                }
+            let launches = Launches::of(input.trace);
+            let origins = Origins::of(input.trace, &launches, frames);
+            let joined = (0..input.trace.launches.len()).filter(|launch| launches.has_activity(*launch));
+            for _ in joined.filter(|launch| launches.is_replay(*launch)) {
+                health.count(HealthCode::MappingGraphs, || input.path.to_owned());
             }
             for (code, count, detail) in input.trace.health.iter() {
                 if matches!(code, HealthCode::CutOff | HealthCode::Damaged) {
@@ -68,7 +70,7 @@ impl<'a> Mapping<'a> {
                     mapping.notes.push(note);
                 }
             }
-            let recordings = recording::recordings(input.trace, &origins, input.path);
+            let recordings = recording::recordings(input.trace, &launches, &origins, input.path);
             if recordings.is_empty() {
                 let timeline =
                     Timeline::of(input.trace, classifier, input.path_stage, &mut Health::default());
@@ -112,15 +114,16 @@ pub struct Explained {
 
 impl Explained {
     /// Works out origins from the trace's own stacks, and matches its replays with the mapping's recordings.
-    pub fn of(trace: &Trace, frames: &Frames, mapping: &Mapping<'_>) -> Self {
-        let own = Origins::of(trace, frames);
+    pub fn of(trace: &Trace, launches: &Launches<'_>, frames: &Frames, mapping: &Mapping<'_>) -> Self {
+        let own = Origins::of(trace, launches, frames);
         let mut replays: BTreeMap<CorrelationId, Vec<usize>> = BTreeMap::new();
         let mut is_replayed = vec![false; trace.activities.len()];
-        for (index, (launch, is_replayed)) in own.launch_of.iter().zip(&mut is_replayed).enumerate() {
+        for (index, is_replayed) in is_replayed.iter_mut().enumerate() {
+            let launch = launches.index(index).filter(|launch| launches.is_replay(*launch));
+            *is_replayed = launch.is_some();
             if let Some(launch) = launch.and_then(|launch| trace.launches.get(launch))
-                && is_replay(trace, launch)
+                && !mapping.recordings.is_empty()
             {
-                *is_replayed = true;
                 replays.entry(launch.correlation).or_default().push(index);
             }
         }
@@ -167,15 +170,54 @@ impl Explained {
     }
 }
 
-/// The sums of one kernel row.
+/// The place that launched each activity of a stage, where one is known.
 #[derive(Default)]
-struct Sums {
-    places: BTreeMap<Rc<Place>, (Ns, bool)>,
-    ops: BTreeMap<Rc<str>, u64>,
+pub struct CallSites {
+    places: Numbered<Place>,
+    of_activity: Vec<u32>,
 }
 
-/// For each activity of a stage the place that launched it, where one is known.
-pub type CallSites = BTreeMap<usize, Rc<Place>>;
+impl CallSites {
+    /// The place that launched the activity of an index in the trace.
+    pub fn get(&self, activity: usize) -> Option<&Rc<Place>> {
+        self.places.get(*self.of_activity.get(activity)?)
+    }
+}
+
+/// Values that have numbers: those of a trace's own origins, and what others add to them.
+struct Numbered<T: ?Sized> {
+    values: Vec<Rc<T>>,
+    /// Made once another value comes.
+    numbers: Option<BTreeMap<Rc<T>, u32>>,
+}
+
+impl<T: ?Sized> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: None }
+    }
+}
+
+impl<T: ?Sized + Ord> Numbered<T> {
+    fn of(values: &[Rc<T>]) -> Self {
+        Self { values: values.to_vec(), numbers: None }
+    }
+
+    fn get(&self, number: u32) -> Option<&Rc<T>> {
+        self.values.get(number as usize)
+    }
+
+    fn number(&mut self, value: &Rc<T>) -> u32 {
+        let Self { values, numbers } = self;
+        let numbers = numbers.get_or_insert_with(|| values.iter().cloned().zip(0..).collect());
+        *numbers.entry(Rc::clone(value)).or_insert_with(|| {
+            values.push(Rc::clone(value));
+            u32::try_from(values.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+}
+
+/// What stands under a kernel's number and that of a place or an operator.
+type Sums<T> = HashMap<(usize, u32), T, DefaultHashBuilder>;
 
 /// Fills `sites` and `cpu_ops` of a stage's rows, and says how much of its time has a place and which.
 pub fn fill(
@@ -206,29 +248,32 @@ pub fn fill(
             }
         }
     };
+    let own = &explained.own;
+    let (mut places, mut ops) = (Numbered::of(own.places()), Numbered::of(own.ops()));
     let (mut exact, mut inexact, mut replayed, mut whole) = (Ns::ZERO, Ns::ZERO, Ns::ZERO, Ns::ZERO);
-    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    let mut calls = CallSites::new();
+    let (mut of_place, mut of_op): (Sums<(Ns, bool)>, Sums<u64>) = (Sums::default(), Sums::default());
+    let mut of_activity = vec![u32::MAX; trace.activities.len()];
     for one in timeline.placed.iter().filter(|one| one.stage == stage) {
-        let Some(class) = timeline.classes.get(one.activity.name) else { continue };
-        let row = sums.entry(&class.id).or_default();
+        let Some(kernel) = timeline.classes.kernel(one.activity.name) else { continue };
         let length = one.activity.span.length();
         whole += length;
-        let own = explained.own.of_activity.get(one.index);
+        // What a stack says first, then what is sure; an unresolved answer hides no resolved one.
         let recorded = explained.recorded.get(&one.index);
         let placed = by_position.get(&one.index);
-        // What a stack says first, then what is sure; an unresolved answer hides no resolved one.
-        let answers = || {
-            let own = own.map(|origin| (origin, true));
-            let told = [recorded, placed].into_iter().flatten().map(|(origin, is_exact)| (origin, *is_exact));
-            own.into_iter()
-                .chain(told.clone().filter(|(_, exact)| *exact))
-                .chain(told.filter(|(_, exact)| !*exact))
+        let told = || {
+            let told = [recorded, placed].into_iter().flatten();
+            told.clone().filter(|(_, exact)| *exact).chain(told.filter(|(_, exact)| !*exact))
         };
-        match answers().find_map(|(origin, is_exact)| Some((origin.place.as_ref()?, is_exact))) {
+        let ix = own.ix(one.index);
+        let place = ix.place().map(|place| (place, true)).or_else(|| {
+            told().find_map(|(origin, is_exact)| Some((places.number(origin.place.as_ref()?), *is_exact)))
+        });
+        match place {
             Some((place, is_exact)) => {
-                calls.insert(one.index, Rc::clone(place));
-                let (time, all_exact) = row.places.entry(Rc::clone(place)).or_insert((Ns::ZERO, true));
+                if let Some(slot) = of_activity.get_mut(one.index) {
+                    *slot = place;
+                }
+                let (time, all_exact) = of_place.entry((kernel, place)).or_insert((Ns::ZERO, true));
                 *time += length;
                 *all_exact &= is_exact;
                 if is_exact { exact += length } else { inexact += length }
@@ -236,14 +281,22 @@ pub fn fill(
             None if explained.is_replayed.get(one.index).copied().unwrap_or(false) => replayed += length,
             None => {}
         }
-        if let Some(op) = answers().find_map(|(origin, _)| origin.op.as_ref()) {
-            *row.ops.entry(Rc::clone(op)).or_default() += 1;
+        let op = ix.op().or_else(|| told().find_map(|(origin, _)| Some(ops.number(origin.op.as_ref()?))));
+        if let Some(op) = op {
+            *of_op.entry((kernel, op)).or_default() += 1;
         }
     }
+    let (of_place, of_op) = (by_kernel(of_place), by_kernel(of_op));
+    let number_of: BTreeMap<&str, usize> = (0..timeline.classes.kernels())
+        .filter_map(|number| Some((timeline.classes.kernel_id(number)?, number)))
+        .collect();
     for row in rows {
-        if let Some(sums) = sums.remove(row.kernel.as_str()) {
-            row.sites = sites(&sums.places, Ns(row.total_ns));
-            row.cpu_ops = by_count(&sums.ops);
+        let Some(number) = number_of.get(row.kernel.as_str()) else { continue };
+        if let Some(of_place) = of_place.get(number) {
+            row.sites = sites(of_place, &places, Ns(row.total_ns));
+        }
+        if let Some(of_op) = of_op.get(number) {
+            row.cpu_ops = by_count(of_op, &ops);
         }
     }
     let known = Attribution {
@@ -252,7 +305,7 @@ pub fn fill(
         replayed_pct: percent(replayed, whole),
         notes,
     };
-    (known, calls)
+    (known, CallSites { places, of_activity })
 }
 
 /// Fills `locations` of the paths: the largest place of each kernel that a path's state rests on.
@@ -274,10 +327,23 @@ pub fn locate(paths: &mut [PathRow], rows: &[KernelRow]) {
     }
 }
 
+/// Divided by kernel, in the order of the numbers.
+fn by_kernel<T>(sums: Sums<T>) -> BTreeMap<usize, Vec<(u32, T)>> {
+    let mut found: BTreeMap<usize, Vec<(u32, T)>> = BTreeMap::new();
+    let mut order: Vec<((usize, u32), T)> = sums.into_iter().collect();
+    order.sort_unstable_by_key(|(key, _)| *key);
+    for ((kernel, number), sum) in order {
+        found.entry(kernel).or_default().push((number, sum));
+    }
+    found
+}
+
 /// Largest first, ties by place.
-fn sites(places: &BTreeMap<Rc<Place>, (Ns, bool)>, whole: Ns) -> Vec<Site> {
-    let mut order: Vec<(&Rc<Place>, Ns, bool)> =
-        places.iter().map(|(place, (time, is_exact))| (place, *time, *is_exact)).collect();
+fn sites(of_place: &[(u32, (Ns, bool))], places: &Numbered<Place>, whole: Ns) -> Vec<Site> {
+    let mut order: Vec<(&Rc<Place>, Ns, bool)> = of_place
+        .iter()
+        .filter_map(|(place, (time, is_exact))| Some((places.get(*place)?, *time, *is_exact)))
+        .collect();
     order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order
         .into_iter()
@@ -291,8 +357,9 @@ fn sites(places: &BTreeMap<Rc<Place>, (Ns, bool)>, whole: Ns) -> Vec<Site> {
         .collect()
 }
 
-fn by_count(ops: &BTreeMap<Rc<str>, u64>) -> Vec<String> {
-    let mut order: Vec<(&Rc<str>, u64)> = ops.iter().map(|(op, count)| (op, *count)).collect();
+fn by_count(of_op: &[(u32, u64)], ops: &Numbered<str>) -> Vec<String> {
+    let mut order: Vec<(&Rc<str>, u64)> =
+        of_op.iter().filter_map(|(op, count)| Some((ops.get(*op)?, *count))).collect();
     order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order.into_iter().map(|(op, _)| op.to_string()).collect()
 }

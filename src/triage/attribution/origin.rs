@@ -4,12 +4,16 @@
 //! own thread at its own time; the clock of the GPU and the stacks of other threads are never asked. What it
 //! gives up: work of a graph replay, whose launch says nothing of its nodes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::frame::{Frames, Kind, Place};
 use super::walk::walk;
-use crate::trace::{Activity, CorrelationId, ExternalId, Launch, NameId, Ns, Span, ThreadId, Trace};
+use crate::trace::{ExternalId, Launch, NameId, Ns, Span, ThreadId, Trace};
+use crate::triage::by_name::ByName;
+use crate::triage::launches::Launches;
 
 /// Where a kernel comes from, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,147 +24,204 @@ pub struct Origin {
     pub op: Option<Rc<str>>,
 }
 
-/// The origins of one trace.
-pub struct Origins {
-    /// For each launch of the trace.
-    pub of_launch: Vec<Origin>,
-    /// For each activity of the trace; empty for work of a graph replay.
-    pub of_activity: Vec<Origin>,
-    /// For each activity the launch that queued it.
-    pub launch_of: Vec<Option<usize>>,
+/// No place, no operator, no query.
+const NONE: u32 = u32::MAX;
+
+/// An origin by its numbers among the places and operators of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginIx {
+    place: u32,
+    op: u32,
 }
 
-/// Whether a call starts the replay of a graph.
-pub fn is_replay(trace: &Trace, launch: &Launch) -> bool {
-    trace.names.get(launch.name).contains("GraphLaunch")
+const UNKNOWN: OriginIx = OriginIx { place: NONE, op: NONE };
+
+/// The origins of one trace.
+pub struct Origins {
+    /// Each distinct place once.
+    places: Vec<Rc<Place>>,
+    /// Each distinct name of an operator once.
+    ops: Vec<Rc<str>>,
+    of_launch: Vec<OriginIx>,
+    /// Unknown for work of a graph replay.
+    of_activity: Vec<OriginIx>,
 }
 
 impl Origins {
     /// Works out the origins of a trace.
-    pub fn of(trace: &Trace, frames: &Frames) -> Self {
-        let by_correlation: HashMap<CorrelationId, usize> =
-            trace.launches.iter().enumerate().map(|(index, launch)| (launch.correlation, index)).collect();
-        let launch_of: Vec<Option<usize>> = trace
-            .activities
-            .iter()
-            .map(|activity| by_correlation.get(&activity.correlation?).copied())
-            .collect();
-
+    pub fn of(trace: &Trace, launches: &Launches<'_>, frames: &Frames) -> Self {
         let ops = Ops::of(trace);
         let op_of_launch = ops.of_launches(trace);
-        // Activities whose launch was not recorded still name the operator above it.
-        let orphans: Vec<(usize, usize)> = trace
-            .activities
-            .iter()
-            .zip(&launch_of)
-            .enumerate()
-            .filter(|(_, (_, launch))| launch.is_none())
-            .filter_map(|(index, (activity, _))| Some((index, ops.of_activity(activity)?)))
-            .collect();
-
+        let count = u32::try_from(trace.launches.len()).unwrap_or(NONE);
         let mut queries = Queries::default();
-        let launches = trace.launches.len();
-        for (index, launch) in trace.launches.iter().enumerate() {
+        for (index, launch) in (0_u32..).zip(&trace.launches) {
             queries.ask(launch.thread, launch.span.start, index);
         }
         // An operator of another thread, such as the one that a backward pass runs for, may know more.
-        for (index, (launch, op)) in trace.launches.iter().zip(&op_of_launch).enumerate() {
-            if let Some(op) = op.and_then(|op| trace.cpu_ops.get(op))
+        let mut elsewhere = vec![NONE; trace.launches.len()];
+        for ((launch, op), query) in trace.launches.iter().zip(&op_of_launch).zip(&mut elsewhere) {
+            if let Some(op) = trace.cpu_ops.get(*op as usize)
                 && (op.thread != launch.thread || !op.span.encloses(launch.span))
             {
-                queries.ask(op.thread, op.span.start, launches + index);
+                *query = queries.ask_next(count, op.thread, op.span.start);
             }
         }
-        for (at, (_, op)) in orphans.iter().enumerate() {
-            if let Some(op) = trace.cpu_ops.get(*op) {
-                queries.ask(op.thread, op.span.start, 2 * launches + at);
+        // Activities whose launch was not recorded still name the operator above it.
+        let mut orphans: Vec<(usize, u32, u32)> = Vec::new();
+        for (index, activity) in trace.activities.iter().enumerate() {
+            if launches.index(index).is_none()
+                && let Some(number) = ops.named(activity.external)
+                && let Some(op) = trace.cpu_ops.get(number as usize)
+            {
+                let query = queries.ask_next(count, op.thread, op.span.start);
+                orphans.push((index, query, number));
             }
         }
-        let places = queries.answer(trace, frames, 2 * launches + orphans.len());
-        let place = |query: usize| places.get(query).cloned().flatten();
-        let op_name = |op: usize| ops.names.get(&trace.cpu_ops.get(op)?.name).cloned();
+        let (places, found) = queries.answer(trace, frames, count);
+        let place = |query: u32| found.get(query as usize).copied().unwrap_or(NONE);
+        let mut op_names = OpNames::of(trace);
 
-        let of_launch: Vec<Origin> = op_of_launch
+        let of_launch: Vec<OriginIx> = (0_u32..)
+            .zip(op_of_launch.iter().zip(elsewhere))
+            .map(|(index, (op, elsewhere))| OriginIx {
+                place: if place(index) == NONE { place(elsewhere) } else { place(index) },
+                op: op_names.number(*op),
+            })
+            .collect();
+        let mut of_activity: Vec<OriginIx> = trace
+            .activities
             .iter()
             .enumerate()
-            .map(|(index, op)| Origin {
-                place: place(index).or_else(|| place(launches + index)),
-                op: op.and_then(op_name),
+            .map(|(index, activity)| {
+                let launch = launches.index(index).filter(|launch| !launches.is_replay(*launch));
+                let Some(of_launch) = launch.and_then(|launch| of_launch.get(launch)) else { return UNKNOWN };
+                // An activity's own id is nearer than its launch's, where both are there.
+                match ops.named(activity.external) {
+                    Some(op) => OriginIx { op: op_names.number(op), ..*of_launch },
+                    None => *of_launch,
+                }
             })
             .collect();
-        let mut of_activity: Vec<Origin> = launch_of
-            .iter()
-            .map(|launch| {
-                let direct = launch.filter(|index| {
-                    trace.launches.get(*index).is_some_and(|launch| !is_replay(trace, launch))
-                });
-                direct.and_then(|index| of_launch.get(index).cloned()).unwrap_or_default()
-            })
-            .collect();
-        for (at, (activity, op)) in orphans.iter().enumerate() {
-            if let Some(origin) = of_activity.get_mut(*activity) {
-                *origin = Origin { place: place(2 * launches + at), op: op_name(*op) };
+        for (activity, query, op) in orphans {
+            if let Some(origin) = of_activity.get_mut(activity) {
+                *origin = OriginIx { place: place(query), op: op_names.number(op) };
             }
         }
-        // An activity's own id is nearer than its launch's, where both are there.
-        for (index, activity) in trace.activities.iter().enumerate() {
-            let is_direct = launch_of.get(index).copied().flatten().is_some_and(|launch| {
-                trace.launches.get(launch).is_some_and(|launch| !is_replay(trace, launch))
-            });
-            if let Some(origin) = of_activity.get_mut(index)
-                && is_direct
-                && let Some(op) = ops.of_activity(activity)
-            {
-                origin.op = op_name(op);
-            }
+        Self { places, ops: op_names.texts, of_launch, of_activity }
+    }
+
+    /// Of the launch of an index in the trace.
+    pub fn of_launch(&self, launch: usize) -> Origin {
+        self.of_launch.get(launch).map(|origin| self.whole(*origin)).unwrap_or_default()
+    }
+
+    /// Of the activity of an index in the trace.
+    pub fn of_activity(&self, activity: usize) -> Origin {
+        self.whole(self.ix(activity))
+    }
+
+    /// The numbers of an activity's place and operator.
+    pub fn ix(&self, activity: usize) -> OriginIx {
+        self.of_activity.get(activity).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// Every distinct place, by number.
+    pub fn places(&self) -> &[Rc<Place>] {
+        &self.places
+    }
+
+    /// Every distinct name of an operator, by number.
+    pub fn ops(&self) -> &[Rc<str>] {
+        &self.ops
+    }
+
+    fn whole(&self, origin: OriginIx) -> Origin {
+        Origin {
+            place: origin.place().and_then(|place| self.places.get(place as usize)).cloned(),
+            op: origin.op().and_then(|op| self.ops.get(op as usize)).cloned(),
         }
-        Self { of_launch, of_activity, launch_of }
     }
 }
 
-/// The CPU operators of a trace, by id and by thread.
+impl OriginIx {
+    /// The number of the place, where one is known.
+    pub fn place(self) -> Option<u32> {
+        (self.place != NONE).then_some(self.place)
+    }
+
+    /// The number of the operator, where one is known.
+    pub fn op(self) -> Option<u32> {
+        (self.op != NONE).then_some(self.op)
+    }
+}
+
+/// The names of operators, numbered as they come up.
+struct OpNames<'t> {
+    trace: &'t Trace,
+    numbers: ByName<'t, u32>,
+    texts: Vec<Rc<str>>,
+}
+
+impl<'t> OpNames<'t> {
+    fn of(trace: &'t Trace) -> Self {
+        Self { trace, numbers: ByName::new(trace), texts: Vec::new() }
+    }
+
+    fn number(&mut self, op: u32) -> u32 {
+        let Some(op) = self.trace.cpu_ops.get(op as usize) else { return NONE };
+        let texts = &mut self.texts;
+        self.numbers.get(op.name, |name| {
+            texts.push(Rc::from(name));
+            u32::try_from(texts.len() - 1).unwrap_or(NONE)
+        })
+    }
+}
+
+/// The CPU operators of a trace, by id.
 struct Ops {
-    by_external: HashMap<ExternalId, usize>,
-    by_thread: BTreeMap<ThreadId, Vec<(Span, usize)>>,
-    names: HashMap<NameId, Rc<str>>,
+    by_external: HashMap<ExternalId, u32, DefaultHashBuilder>,
 }
 
 impl Ops {
     fn of(trace: &Trace) -> Self {
-        let mut by_external = HashMap::new();
-        let mut by_thread: BTreeMap<ThreadId, Vec<(Span, usize)>> = BTreeMap::new();
-        let mut names = HashMap::new();
-        for (index, op) in trace.cpu_ops.iter().enumerate() {
+        let mut by_external: HashMap<_, _, DefaultHashBuilder> = HashMap::default();
+        by_external.reserve(trace.cpu_ops.iter().filter(|op| op.external.is_some()).count());
+        for (index, op) in (0_u32..NONE).zip(&trace.cpu_ops) {
             if let Some(external) = op.external {
                 by_external.entry(external).or_insert(index);
             }
-            by_thread.entry(op.thread).or_default().push((op.span, index));
-            names.entry(op.name).or_insert_with(|| Rc::from(trace.names.get(op.name)));
         }
-        by_thread.values_mut().for_each(|ops| sort(ops));
-        Self { by_external, by_thread, names }
+        Self { by_external }
     }
 
-    fn of_activity(&self, activity: &Activity) -> Option<usize> {
-        self.by_external.get(&activity.external?).copied()
+    fn named(&self, external: Option<ExternalId>) -> Option<u32> {
+        self.by_external.get(&external?).copied()
     }
 
     /// The operator that a launch names, else the innermost one around it on its thread.
-    fn of_launches(&self, trace: &Trace) -> Vec<Option<usize>> {
-        let named = |launch: &Launch| self.by_external.get(&launch.external?).copied();
-        let mut found: Vec<Option<usize>> = trace.launches.iter().map(named).collect();
-        let mut instants: BTreeMap<ThreadId, Vec<(Ns, usize)>> = BTreeMap::new();
-        for (index, launch) in trace.launches.iter().enumerate() {
-            if found.get(index).is_some_and(Option::is_none) {
+    fn of_launches(&self, trace: &Trace) -> Vec<u32> {
+        let named = |launch: &Launch| self.named(launch.external).unwrap_or(NONE);
+        let mut found: Vec<u32> = trace.launches.iter().map(named).collect();
+        let mut instants: BTreeMap<ThreadId, Vec<(Ns, u32)>> = BTreeMap::new();
+        for (index, (launch, found)) in (0_u32..).zip(trace.launches.iter().zip(&found)) {
+            if *found == NONE {
                 instants.entry(launch.thread).or_default().push((launch.span.start, index));
             }
         }
+        if instants.is_empty() {
+            return found;
+        }
+        let mut by_thread: BTreeMap<ThreadId, Vec<(Span, u32)>> = BTreeMap::new();
+        for (index, op) in (0_u32..).zip(&trace.cpu_ops).filter(|(_, op)| instants.contains_key(&op.thread)) {
+            by_thread.entry(op.thread).or_default().push((op.span, index));
+        }
         for (thread, mut instants) in instants {
-            let Some(ops) = self.by_thread.get(&thread) else { continue };
+            let Some(ops) = by_thread.get_mut(&thread) else { continue };
+            sort(ops);
             instants.sort_unstable();
-            walk(ops, &instants, |launch, open| {
-                if let Some(found) = found.get_mut(launch) {
-                    *found = open.next_back();
+            walk(ops, &instants, |launch, mut open| {
+                if let Some(found) = found.get_mut(launch as usize) {
+                    *found = open.next_back().unwrap_or(NONE);
                 }
             });
         }
@@ -171,42 +232,69 @@ impl Ops {
 /// Questions for the frame that is open on a thread at an instant.
 #[derive(Default)]
 struct Queries {
-    by_thread: BTreeMap<ThreadId, Vec<(Ns, usize)>>,
+    by_thread: BTreeMap<ThreadId, Vec<(Ns, u32)>>,
+    /// Those asked beside the launches' own.
+    more: u32,
 }
 
 impl Queries {
-    fn ask(&mut self, thread: ThreadId, at: Ns, query: usize) {
+    fn ask(&mut self, thread: ThreadId, at: Ns, query: u32) {
         self.by_thread.entry(thread).or_default().push((at, query));
     }
 
-    /// The place of each query: of the open frames the innermost of those that tell most.
-    fn answer(self, trace: &Trace, frames: &Frames, count: usize) -> Vec<Option<Rc<Place>>> {
-        let mut known: HashMap<NameId, Option<u32>> = HashMap::new();
-        let mut told: Vec<(Rc<Place>, Kind)> = Vec::new();
-        let mut by_thread: BTreeMap<ThreadId, Vec<(Span, u32)>> = BTreeMap::new();
-        for frame in trace.python_frames.iter().filter(|frame| self.by_thread.contains_key(&frame.thread)) {
-            let index = *known.entry(frame.name).or_insert_with(|| {
-                let (place, kind) = frames.read(trace.names.get(frame.name))?;
-                told.push((Rc::new(place), kind));
-                u32::try_from(told.len() - 1).ok()
-            });
-            if let Some(index) = index {
-                by_thread.entry(frame.thread).or_default().push((frame.span, index));
+    /// Asks behind the launches' own questions, of which there are `count`. Returns the question's number.
+    fn ask_next(&mut self, count: u32, thread: ThreadId, at: Ns) -> u32 {
+        let query = count.saturating_add(self.more);
+        self.more += 1;
+        self.ask(thread, at, query);
+        query
+    }
+
+    /// The distinct places, and the number of each query's: of the open frames the innermost of those that tell
+    /// most. `count` are the launches' own questions.
+    fn answer(self, trace: &Trace, frames: &Frames, count: u32) -> (Vec<Rc<Place>>, Vec<u32>) {
+        let mut places: Vec<Rc<Place>> = Vec::new();
+        let mut numbers: HashMap<Rc<Place>, u32, DefaultHashBuilder> = HashMap::default();
+        let mut number_of = |place: Place| {
+            let place = Rc::new(place);
+            *numbers.entry(Rc::clone(&place)).or_insert_with(|| {
+                places.push(place);
+                u32::try_from(places.len() - 1).unwrap_or(NONE)
+            })
+        };
+        let mut known = ByName::new(trace);
+        let mut tell = |name: NameId| {
+            known.get(name, |name| frames.read(name).map(|(place, kind)| (number_of(place), kind)))
+        };
+        let mut by_thread: BTreeMap<ThreadId, Vec<(Span, (u32, Kind))>> = BTreeMap::new();
+        for run in trace.python_frames.chunk_by(|a, b| a.thread == b.thread) {
+            let Some(thread) = run.first().map(|frame| frame.thread) else { continue };
+            if self.by_thread.contains_key(&thread) {
+                let told = run.iter().filter_map(|frame| Some((frame.span, tell(frame.name)?)));
+                by_thread.entry(thread).or_default().extend(told);
             }
         }
-        let mut places = vec![None; count];
+        let mut found = vec![NONE; count.saturating_add(self.more) as usize];
         for (thread, mut instants) in self.by_thread {
-            let Some(frames) = by_thread.get_mut(&thread) else { continue };
-            sort(frames);
+            let Some(mut frames) = by_thread.remove(&thread) else { continue };
+            sort(&mut frames);
             instants.sort_unstable();
-            walk(frames, &instants, |query, open| {
-                let best = open.filter_map(|index| told.get(index as usize)).max_by_key(|(_, kind)| *kind);
-                if let Some(place) = places.get_mut(query) {
-                    *place = best.map(|(place, _)| Rc::clone(place));
+            walk(&frames, &instants, |query, open| {
+                let mut best: Option<(u32, Kind)> = None;
+                for (place, kind) in open.rev() {
+                    if best.is_none_or(|(_, known)| kind > known) {
+                        best = Some((place, kind));
+                    }
+                    if kind == Kind::Engine {
+                        break;
+                    }
+                }
+                if let (Some((place, _)), Some(found)) = (best, found.get_mut(query as usize)) {
+                    *found = place;
                 }
             });
         }
-        places
+        (places, found)
     }
 }
 

@@ -31,9 +31,9 @@ impl Positions {
         let starts = layers::boundaries(trace, timeline, step).unwrap_or_default();
         let mut positions =
             Self { layers: starts.len(), by_layer: BTreeMap::new(), in_step: BTreeMap::new() };
-        for one in timeline.placed.iter().filter(|one| one.step == Some(step)) {
+        for one in timeline.in_step(step) {
             let Some(class) = timeline.classes.get(one.activity.name) else { continue };
-            let origin = origins.of_activity.get(one.index).cloned().unwrap_or_default();
+            let origin = origins.of_activity(one.index);
             let section = section(&starts, one);
             positions.by_layer.entry((section, class.id.clone())).or_default().push(origin.clone());
             positions.in_step.entry(class.id.clone()).or_default().push(origin);

@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::origin::{Origin, Origins, is_replay};
+use super::origin::{Origin, Origins};
 use crate::trace::{ActivityKind, Launch, Span, StreamId, ThreadId, Trace, captures_by_thread};
+use crate::triage::launches::Launches;
 
 /// What a recorded launch would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,27 +52,22 @@ const LEAST_IN_COMMON_PCT: usize = 50;
 
 /// The recordings that a trace holds: launches that queued nothing, cut at the calls that begin and end a
 /// recording where those are there.
-pub fn recordings(trace: &Trace, origins: &Origins, path: &str) -> Vec<Recording> {
-    let mut is_queued = vec![false; trace.launches.len()];
-    for launch in origins.launch_of.iter().flatten() {
-        if let Some(is_queued) = is_queued.get_mut(*launch) {
-            *is_queued = true;
-        }
-    }
-    let mut launches: Vec<(&Launch, &Origin, ActivityKind)> = trace
+pub fn recordings(trace: &Trace, joined: &Launches<'_>, origins: &Origins, path: &str) -> Vec<Recording> {
+    let mut launches: Vec<(&Launch, Origin, ActivityKind)> = trace
         .launches
         .iter()
-        .zip(&origins.of_launch)
-        .zip(is_queued)
-        .filter(|((launch, _), is_queued)| !is_queued && !is_replay(trace, launch))
-        .filter_map(|((launch, origin), _)| Some((launch, origin, kind(trace.names.get(launch.name))?)))
+        .enumerate()
+        .filter(|(index, _)| !joined.has_activity(*index) && !joined.is_replay(*index))
+        .filter_map(|(index, launch)| {
+            Some((launch, origins.of_launch(index), kind(trace.names.get(launch.name))?))
+        })
         .collect();
     launches.sort_by_key(|(launch, ..)| launch.span.start);
     launches.dedup_by_key(|(launch, ..)| launch.correlation);
-    let recorded = |(launch, origin, kind): &(&Launch, &Origin, ActivityKind)| Recorded {
+    let recorded = |(launch, origin, kind): &(&Launch, Origin, ActivityKind)| Recorded {
         kind: *kind,
         name: launch.kernel.map(|name| Rc::from(trace.names.get(name))),
-        origin: (*origin).clone(),
+        origin: origin.clone(),
     };
     let of = |launches: Vec<Recorded>| Recording { path: path.to_owned(), launches };
     let captures = captures_by_thread(trace);

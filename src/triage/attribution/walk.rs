@@ -7,11 +7,7 @@ use crate::trace::{Ns, Span};
 /// `items` are sorted by start, then longest first; `instants` by time. An item is open from its start to its
 /// end, both included: the clock's steps are coarser than a short call. Items of a thread nest, so a stack
 /// holds what is open; where a profiler cut one off and they overlap, the check at the instant still holds.
-pub fn walk<T: Copy>(
-    items: &[(Span, T)],
-    instants: &[(Ns, usize)],
-    mut visit: impl FnMut(usize, &mut dyn DoubleEndedIterator<Item = T>),
-) {
+pub fn walk<T: Copy>(items: &[(Span, T)], instants: &[(Ns, u32)], mut visit: impl FnMut(u32, Open<'_, T>)) {
     let mut open: Vec<(Span, T)> = Vec::new();
     let mut waiting = items.iter().peekable();
     for (at, query) in instants {
@@ -20,8 +16,27 @@ pub fn walk<T: Copy>(
             open.push(*item);
         }
         close(&mut open, *at);
-        let mut of_instant = open.iter().filter(|(span, _)| span.end >= *at).map(|(_, item)| *item);
-        visit(*query, &mut of_instant);
+        visit(*query, Open { stack: open.iter(), at: *at });
+    }
+}
+
+/// What is open at an instant, outermost first.
+pub struct Open<'w, T> {
+    stack: std::slice::Iter<'w, (Span, T)>,
+    at: Ns,
+}
+
+impl<T: Copy> Iterator for Open<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.stack.find(|(span, _)| span.end >= self.at).map(|(_, item)| *item)
+    }
+}
+
+impl<T: Copy> DoubleEndedIterator for Open<'_, T> {
+    fn next_back(&mut self) -> Option<T> {
+        self.stack.rfind(|(span, _)| span.end >= self.at).map(|(_, item)| *item)
     }
 }
 
@@ -40,7 +55,7 @@ mod tests {
     }
 
     fn open(items: &[(Span, char)], instants: &[i64]) -> Vec<String> {
-        let instants: Vec<(Ns, usize)> = instants.iter().map(|at| (Ns(*at), 0)).collect();
+        let instants: Vec<(Ns, u32)> = instants.iter().map(|at| (Ns(*at), 0)).collect();
         let mut found = Vec::new();
         walk(items, &instants, |_, open| found.push(open.collect()));
         found
@@ -72,7 +87,7 @@ mod tests {
                 raw.iter().enumerate().map(|(i, (start, length))| (span(*start, start + length), i)).collect();
             items.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
             instants.sort_unstable();
-            let queries: Vec<(Ns, usize)> = instants.iter().map(|at| (Ns(*at), 0)).collect();
+            let queries: Vec<(Ns, u32)> = instants.iter().map(|at| (Ns(*at), 0)).collect();
             let mut found: Vec<Vec<usize>> = Vec::new();
             walk(&items, &queries, |_, open| found.push(open.collect()));
             for (at, found) in instants.iter().zip(found) {

@@ -38,10 +38,10 @@ struct Found<'t> {
     grouped: bodies::Bodies,
 }
 
-fn of_step<'t>(trace: &Trace, timeline: &'t Timeline, step: usize) -> Option<Found<'t>> {
-    let of_step = timeline.placed.iter().filter(|one| one.step == Some(step));
-    let of_step = of_step.map(|one| (one.index, one.activity));
-    let (slots, ids) = slots(trace, &timeline.classes, &timeline.queue, of_step);
+fn of_step<'t>(trace: &Trace, timeline: &'t Timeline<'_>, step: usize) -> Option<Found<'t>> {
+    let of_step = timeline.in_step(step);
+    let of_step = of_step.map(|one| (one.index, *one.activity));
+    let (slots, ids) = slots(trace, &timeline.classes, &timeline.launches, of_step);
     let Sequence { stream, main, side } = Sequence::of(&slots)?;
     let anchors = anchors(&main);
     if anchors.len() < 2 {

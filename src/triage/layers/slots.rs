@@ -3,7 +3,7 @@
 use crate::trace::{Activity, ActivityKind, NameId, Ns, StreamId, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::classify::Role;
-use crate::triage::queue::{Queue, Queued};
+use crate::triage::launches::{Launches, Queued};
 
 /// Index of a kernel id in a table of distinct ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ impl<'t> KernelIds<'t> {
 pub fn slots<'t>(
     trace: &Trace,
     classes: &'t Classes,
-    queue: &Queue,
+    launches: &Launches<'_>,
     activities: impl IntoIterator<Item = (usize, Activity)>,
 ) -> (Vec<Slot>, KernelIds<'t>) {
     let mut table = std::collections::BTreeMap::new();
@@ -75,7 +75,7 @@ pub fn slots<'t>(
             start: activity.span.start,
             end: activity.span.end,
             grid: activity.grid.first().copied().unwrap_or(0),
-            queued: queue.get(index),
+            queued: launches.queued(index),
             index,
         });
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::trace::{DeviceId, NameId, Ns, Span};
 use crate::triage::activity::{Placed, Timeline};
-use crate::triage::busy::Busy;
+use crate::triage::busy::{Busy, Union};
 
 /// When exactly one stream works, for each device.
 pub struct Exposed {
@@ -17,35 +17,40 @@ pub struct Exposed {
 
 impl Exposed {
     /// Looks at all activities of a trace, whatever stage they work for.
-    pub fn of(timeline: &Timeline) -> Self {
-        let mut streams: BTreeMap<DeviceId, BTreeMap<NameId, Vec<Span>>> = BTreeMap::new();
-        for one in &timeline.placed {
-            let of_device = streams.entry(one.stream().device).or_default();
-            of_device.entry(one.stream().stream).or_default().push(one.activity.span);
+    pub fn of(timeline: &Timeline<'_>) -> Self {
+        let mut streams: BTreeMap<DeviceId, BTreeMap<NameId, Union>> = BTreeMap::new();
+        for run in timeline.placed.chunk_by(|a, b| a.stream() == b.stream()) {
+            let Some(stream) = run.first().map(Placed::stream) else { continue };
+            let union = streams.entry(stream.device).or_default().entry(stream.stream).or_default();
+            run.iter().for_each(|one| union.add(one.activity.span));
         }
-        let alone = streams.into_iter().map(|(device, streams)| (device, alone(streams.into_values())));
+        let alone = streams.into_iter().map(|(device, streams)| (device, alone(streams)));
         Self { alone: alone.collect() }
     }
 
     /// The part of an activity's piece during which only its own stream works.
     ///
     /// The piece is what it adds to its stream: the whole activity, or what is left after those before it.
-    pub fn of_activity(&self, one: &Placed) -> Ns {
+    pub fn of_activity(&self, one: &Placed<'_>) -> Ns {
         let end = one.activity.span.end;
         let piece = Span { start: end - one.measured.added, end };
         self.alone.get(&one.stream().device).map_or(Ns::ZERO, |alone| alone.within(piece))
     }
 }
 
-fn alone(streams: impl Iterator<Item = Vec<Span>>) -> Busy {
+fn alone(mut streams: BTreeMap<NameId, Union>) -> Busy {
+    // A single stream is always alone.
+    if streams.len() == 1 {
+        return streams.pop_first().map(|(_, union)| union.finish()).unwrap_or_default();
+    }
     let mut edges: Vec<(Ns, i32)> = Vec::new();
-    for spans in streams {
-        for part in Busy::of(spans).parts() {
+    for union in streams.into_values() {
+        for part in union.finish().parts() {
             edges.push((part.start, 1));
             edges.push((part.end, -1));
         }
     }
-    edges.sort_unstable();
+    edges.sort();
     let mut found: Vec<Span> = Vec::new();
     let (mut active, mut since) = (0, Ns::ZERO);
     for (at, change) in edges {

@@ -48,26 +48,46 @@ pub struct Ground<'a> {
     pub framework: &'a str,
 }
 
+/// What all streams of a trace did, whatever stage they work for.
+pub struct Scene<'t> {
+    timeline: &'t Timeline<'t>,
+    exposed: Exposed,
+    order: neighbours::Order,
+}
+
+impl<'t> Scene<'t> {
+    /// Looks at all activities of a trace.
+    pub fn of(timeline: &'t Timeline<'t>) -> Self {
+        Self { timeline, exposed: Exposed::of(timeline), order: neighbours::Order::of(timeline) }
+    }
+}
+
 /// The overlap table of a stage: what has headroom, then what is serial, then what is hidden; inside these,
 /// what carries the arithmetic last, the largest bound first.
 pub fn find(
-    timeline: &Timeline,
+    scene: &Scene<'_>,
     stage: Stage,
     ground: Ground<'_>,
     advice: &Advice,
     classifier: &Classifier,
 ) -> Vec<OverlapRow> {
+    let timeline = scene.timeline;
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as i64;
-    let exposed = exposed_by_kernel(timeline, stage);
-    let whole: Ns = exposed.values().copied().sum();
-    let counts = neighbours::count(timeline, stage, ground.calls, advice, ground.mode == Mode::MappingFormal);
+    let exposed = exposed_by_kernel(scene, stage);
+    let whole: Ns = exposed.iter().copied().sum();
+    let sites_settle = ground.mode == Mode::MappingFormal;
+    let counts = neighbours::count(timeline, &scene.order, stage, ground.calls, advice, sites_settle);
+    let number_of: BTreeMap<&str, usize> = (0..timeline.classes.kernels())
+        .filter_map(|number| Some((timeline.classes.kernel_id(number)?, number)))
+        .collect();
     let per_step = |time: Ns| if steps == 0 { 0 } else { (time.0 + steps / 2) / steps };
     let mut rows: Vec<OverlapRow> = ground
         .kernels
         .iter()
         .filter_map(|kernel| {
-            let alone = exposed.get(kernel.kernel.as_str()).copied().unwrap_or_default();
-            let neighbours = counts.get(kernel.kernel.as_str()).copied().unwrap_or_default();
+            let number = number_of.get(kernel.kernel.as_str()).copied();
+            let alone = number.and_then(|number| exposed.get(number)).copied().unwrap_or_default();
+            let neighbours = number.and_then(|number| counts.get(number)).copied().unwrap_or_default();
             let risk = risk(neighbours);
             let is_hidden = percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)) >= HIDDEN_PCT;
             let verdict = match (is_hidden, risk) {
@@ -108,13 +128,15 @@ pub fn find(
     rows
 }
 
-/// Time in steps of a stage during which a kernel id works and no other stream of its device does.
-fn exposed_by_kernel(timeline: &Timeline, stage: Stage) -> BTreeMap<&str, Ns> {
-    let exposed = Exposed::of(timeline);
-    let mut sums: BTreeMap<&str, Ns> = BTreeMap::new();
+/// Time in steps of a stage during which a kernel id works and no other stream of its device does, by the number
+/// of the id.
+fn exposed_by_kernel(scene: &Scene<'_>, stage: Stage) -> Vec<Ns> {
+    let Scene { timeline, exposed, .. } = scene;
+    let mut sums = vec![Ns::ZERO; timeline.classes.kernels()];
     for one in timeline.placed.iter().filter(|one| one.stage == stage && one.step.is_some()) {
-        if let Some(class) = timeline.classes.get(one.activity.name) {
-            *sums.entry(&class.id).or_default() += exposed.of_activity(one);
+        let number = timeline.classes.kernel(one.activity.name);
+        if let Some(sum) = number.and_then(|number| sums.get_mut(number)) {
+            *sum += exposed.of_activity(one);
         }
     }
     sums

@@ -15,9 +15,7 @@ use super::row::Neighbours;
 use crate::trace::{DeviceId, Ns, Span, StreamId};
 use crate::triage::activity::{Placed, Timeline};
 use crate::triage::attribution::CallSites;
-use crate::triage::busy::Busy;
 use crate::triage::classify::Role;
-use crate::triage::kernel_table;
 use crate::triage::stage::Stage;
 
 /// A gap of this part of the kernel's own time is close, within the two limits below.
@@ -33,72 +31,89 @@ enum Side {
     Dependent,
 }
 
-/// What the neighbours of every kernel id of a stage say.
-pub fn count<'t>(
-    timeline: &'t Timeline,
+/// What each activity of a trace has before and behind it on its stream, and the edges of all streams.
+pub struct Order {
+    /// The place of what the stream ran before; [`NONE`] where there is nothing.
+    before: Vec<u32>,
+    behind: Vec<u32>,
+    edges: Edges,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Order {
+    /// Looks at all activities of a trace, whatever stage they work for.
+    pub fn of(timeline: &Timeline<'_>) -> Self {
+        let mut last: BTreeMap<StreamId, u32> = BTreeMap::new();
+        let mut before = vec![NONE; timeline.placed.len()];
+        let mut behind = before.clone();
+        for (place, one) in (0_u32..).zip(&timeline.placed) {
+            let Some(earlier) = last.insert(one.stream(), place) else { continue };
+            if let (Some(before), Some(behind)) =
+                (before.get_mut(place as usize), behind.get_mut(earlier as usize))
+            {
+                (*before, *behind) = (earlier, place);
+            }
+        }
+        Self { before, behind, edges: Edges::of(timeline) }
+    }
+}
+
+/// What the neighbours of every kernel id of a stage say, by the number of the id.
+pub fn count(
+    timeline: &Timeline<'_>,
+    order: &Order,
     stage: Stage,
     calls: &CallSites,
     advice: &Advice,
     sites_settle: bool,
-) -> BTreeMap<&'t str, Neighbours> {
-    let mut streams: BTreeMap<StreamId, Vec<&Placed>> = BTreeMap::new();
-    for one in &timeline.placed {
-        streams.entry(one.stream()).or_default().push(one);
-    }
-    let (busy, edges) = (kernel_table::busy_of_devices(timeline), Edges::of(timeline));
-    let judge = Judge { timeline, calls, advice, busy, sites_settle, edges };
-    let mut counts: BTreeMap<&str, Neighbours> = BTreeMap::new();
-    for of_stream in streams.values() {
-        for (at, one) in of_stream.iter().enumerate() {
-            if one.stage != stage {
-                continue;
-            }
-            let Some(class) = timeline.classes.get(one.activity.name) else { continue };
-            let before = at.checked_sub(1).and_then(|at| of_stream.get(at)).copied();
-            let behind = of_stream.get(at + 1).copied();
-            let of = counts.entry(&class.id).or_default();
-            match judge.before(before, one).max(judge.behind(one, behind)) {
-                Side::Dependent => of.dependent += 1,
-                Side::Unclear => of.unclear += 1,
-                Side::Free => of.free += 1,
-            }
+) -> Vec<Neighbours> {
+    let judge = Judge { timeline, calls, advice, sites_settle, edges: &order.edges };
+    let mut counts = vec![Neighbours::default(); timeline.classes.kernels()];
+    for (place, one) in timeline.placed.iter().enumerate().filter(|(_, one)| one.stage == stage) {
+        let number = timeline.classes.kernel(one.activity.name);
+        let Some(of) = number.and_then(|number| counts.get_mut(number)) else { continue };
+        let at = |places: &[u32]| timeline.placed.get(*places.get(place)? as usize);
+        match judge.before(at(&order.before), one).max(judge.behind(one, at(&order.behind))) {
+            Side::Dependent => of.dependent += 1,
+            Side::Unclear => of.unclear += 1,
+            Side::Free => of.free += 1,
         }
     }
     counts
 }
 
 struct Judge<'t> {
-    timeline: &'t Timeline,
+    timeline: &'t Timeline<'t>,
     calls: &'t CallSites,
     advice: &'t Advice,
-    busy: BTreeMap<DeviceId, Busy>,
     /// Whether two known places that differ make two kernels independent.
     sites_settle: bool,
-    edges: Edges,
+    edges: &'t Edges,
 }
 
 impl Judge<'_> {
-    fn before(&self, before: Option<&Placed>, one: &Placed) -> Side {
+    fn before(&self, before: Option<&Placed<'_>>, one: &Placed<'_>) -> Side {
         let near = before.filter(|before| self.are_neighbours(before, one, one));
         near.map_or_else(|| self.handed_over(one), |before| self.pair(before, one))
     }
 
-    fn behind(&self, one: &Placed, behind: Option<&Placed>) -> Side {
+    fn behind(&self, one: &Placed<'_>, behind: Option<&Placed<'_>>) -> Side {
         let near = behind.filter(|behind| self.are_neighbours(one, behind, one));
         near.map_or_else(|| self.taken_over(one), |behind| self.pair(one, behind))
     }
 
     /// Whether nothing but a short pause, or an idle device, lies between two kernels of a stream.
-    fn are_neighbours(&self, first: &Placed, second: &Placed, one: &Placed) -> bool {
+    fn are_neighbours(&self, first: &Placed<'_>, second: &Placed<'_>, one: &Placed<'_>) -> bool {
         let gap = Span { start: first.activity.span.end, end: second.activity.span.start };
         if gap.length() <= close(one) {
             return true;
         }
-        let busy = self.busy.get(&one.stream().device).map_or(Ns::ZERO, |busy| busy.within(gap));
+        let busy = self.timeline.busy.get(&one.stream().device).map_or(Ns::ZERO, |busy| busy.within(gap));
         first.step == second.step && busy.0.saturating_mul(2) < gap.length().0
     }
 
-    fn pair(&self, first: &Placed, second: &Placed) -> Side {
+    fn pair(&self, first: &Placed<'_>, second: &Placed<'_>) -> Side {
         let roles = self.role(first).zip(self.role(second));
         if roles.is_some_and(|(first, second)| self.advice.is_read_by(first, second)) {
             return Side::Dependent;
@@ -107,7 +122,7 @@ impl Judge<'_> {
         if external.is_some() && external == second.activity.external {
             return Side::Dependent;
         }
-        match self.calls.get(&first.index).zip(self.calls.get(&second.index)) {
+        match self.calls.get(first.index).zip(self.calls.get(second.index)) {
             // Lines of one function usually work on the same data; functions of one name need not.
             Some((a, b)) if a.path == b.path && a.function == b.function => Side::Dependent,
             Some(_) if self.sites_settle => Side::Free,
@@ -115,12 +130,12 @@ impl Judge<'_> {
         }
     }
 
-    fn role(&self, one: &Placed) -> Option<Role> {
+    fn role(&self, one: &Placed<'_>) -> Option<Role> {
         Some(self.timeline.classes.get(one.activity.name)?.role)
     }
 
     /// Another stream ended just before: the kernel may have waited for it.
-    fn handed_over(&self, one: &Placed) -> Side {
+    fn handed_over(&self, one: &Placed<'_>) -> Side {
         let device = one.stream().device;
         let last = self.edges.last_end_before(device, one.activity.span.start, one.stream());
         let is_near = last.is_some_and(|end| one.activity.span.start - end <= close(one));
@@ -128,7 +143,7 @@ impl Judge<'_> {
     }
 
     /// Another stream began just after: it may have waited for the kernel.
-    fn taken_over(&self, one: &Placed) -> Side {
+    fn taken_over(&self, one: &Placed<'_>) -> Side {
         let device = one.stream().device;
         let next = self.edges.first_start_after(device, one.activity.span.end, one.stream());
         let is_near = next.is_some_and(|start| start - one.activity.span.end <= close(one));
@@ -136,7 +151,7 @@ impl Judge<'_> {
     }
 }
 
-fn close(one: &Placed) -> Ns {
+fn close(one: &Placed<'_>) -> Ns {
     Ns(one.activity.span.length().0 / CLOSE_PART).clamp(CLOSE_AT_LEAST, CLOSE_AT_MOST)
 }
 
@@ -150,14 +165,15 @@ struct Edges {
 const LOOK: usize = 8;
 
 impl Edges {
-    fn of(timeline: &Timeline) -> Self {
+    fn of(timeline: &Timeline<'_>) -> Self {
         let mut edges = Self { starts: BTreeMap::new(), ends: BTreeMap::new() };
         for one in &timeline.placed {
             let (device, span) = (one.stream().device, one.activity.span);
             edges.starts.entry(device).or_default().push((span.start, one.stream()));
             edges.ends.entry(device).or_default().push((span.end, one.stream()));
         }
-        edges.starts.values_mut().chain(edges.ends.values_mut()).for_each(|list| list.sort_unstable());
+        // Starts are sorted but for ties, and ends nearly so.
+        edges.starts.values_mut().chain(edges.ends.values_mut()).for_each(|list| list.sort());
         edges
     }
 

@@ -211,7 +211,7 @@ fn a_path_that_is_split_covers_its_kernels_and_one_that_is_on_does_not() {
         let mut path = crate::report::fixture::triage().stages.remove(0).paths.remove(0);
         path.state = state;
         path.evidence = vec![evidence.to_owned()];
-        let calls = CallSites::new();
+        let calls = CallSites::default();
         let ground = Ground {
             kernels: &trace.stages[0].kernels,
             paths: &[path],

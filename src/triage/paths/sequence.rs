@@ -30,9 +30,8 @@ impl Starts {
     /// `None` where no ladder of the shape can stand: each lacks the kernel of some rung.
     pub fn of(kinds: &[Kind<'_>], shape: Shape<'_>) -> Option<Self> {
         let is_rung = |kind: &Kind<'_>, part: PartIx| kind.is(part) && !kind.is_any(shape.on);
-        let is_possible = |ladder: &&Vec<PartIx>| {
-            ladder.iter().all(|part| kinds.iter().any(|kind| is_rung(kind, *part)))
-        };
+        let is_possible =
+            |ladder: &&Vec<PartIx>| ladder.iter().all(|part| kinds.iter().any(|kind| is_rung(kind, *part)));
         let firsts: Vec<PartIx> =
             shape.ladders.iter().filter(is_possible).filter_map(|ladder| ladder.first()).copied().collect();
         let is_start = |kind: &Kind<'_>| firsts.iter().any(|part| is_rung(kind, *part));
@@ -80,7 +79,11 @@ impl<'k, 't> Sequence<'k, 't> {
 
     /// Each kernel, with its kind's place in the list of kinds and its time in all runs together.
     pub fn each(&self) -> impl Iterator<Item = (u32, &'k Kind<'t>, Ns)> {
-        self.numbers.iter().zip(&self.kinds).zip(&self.times).map(|((number, kind), time)| (*number, *kind, *time))
+        self.numbers
+            .iter()
+            .zip(&self.kinds)
+            .zip(&self.times)
+            .map(|((number, kind), time)| (*number, *kind, *time))
     }
 
     /// Time of the kernels of a range, in all runs together.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::drawing::Drawings;
-use super::{FoundBy, Launches, Step, Steps, launch_of};
+use super::{FoundBy, Step, Steps};
 use crate::trace::{Annotation, ExternalId, Health, HealthCode, NameId, Ns, Span, Trace};
+use crate::triage::launches::Launches;
 use crate::triage::stage::{Label, Stage};
 
 /// An annotation that marks a step.
@@ -32,17 +33,16 @@ pub(super) fn find(trace: &Trace, launches: &Launches<'_>, health: &mut Health) 
         marks(trace).into_iter().partition(|mark| mark.annotation.on_gpu);
     let ranges = outermost(trace, ranges, health);
     let spans: Vec<Span> = ranges.iter().map(|range| range.span).collect();
-    let launched: Vec<Option<usize>> = trace
-        .activities
-        .iter()
-        .map(|activity| range_at(&spans, launch_of(activity, launches)?.span.start))
+    let launched: Vec<Option<usize>> = (0..trace.activities.len())
+        .map(|activity| range_at(&spans, launches.launch(activity)?.span.start))
         .collect();
     let drawings = Drawings::of(trace, &drawn, &ranges, &launched);
     let of_activity: Vec<Option<usize>> = trace
         .activities
         .iter()
         .zip(launched)
-        .map(|(activity, range)| match launch_of(activity, launches) {
+        .enumerate()
+        .map(|(index, (activity, range))| match launches.index(index) {
             // Where the CPU shows no step at all, a drawing is all there is.
             Some(_) if !ranges.is_empty() => range,
             Some(_) | None => drawings.step_at(activity),

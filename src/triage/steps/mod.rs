@@ -12,16 +12,14 @@ mod period;
 mod replay;
 mod tokens;
 
-use std::collections::HashMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activity::Classes;
+use super::launches::Launches;
 use super::layers;
-use super::queue::Queue;
 use super::stage::Stage;
-use crate::trace::{Activity, CorrelationId, Health, Launch, Trace};
+use crate::trace::{Health, Trace};
 
 /// How a capture's steps were told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -67,20 +65,16 @@ pub struct Steps {
     pub found_by: FoundBy,
 }
 
-/// What queued each activity.
-type Launches<'t> = HashMap<CorrelationId, &'t Launch>;
-
 /// Finds the steps of a trace.
-pub fn find(trace: &Trace, classes: &Classes, queue: &Queue, health: &mut Health) -> Steps {
-    let launches: Launches<'_> = trace.launches.iter().map(|launch| (launch.correlation, launch)).collect();
-    annotation::find(trace, &launches, health)
-        .or_else(|| replay::find(trace, classes, queue, &launches))
-        .or_else(|| by_period(trace, classes, queue))
+pub fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>, health: &mut Health) -> Steps {
+    annotation::find(trace, launches, health)
+        .or_else(|| replay::find(trace, classes, launches))
+        .or_else(|| by_period(trace, classes, launches))
         .unwrap_or_else(|| whole(trace))
 }
 
-fn by_period(trace: &Trace, classes: &Classes, queue: &Queue) -> Option<Steps> {
-    let (slots, _) = layers::slots(trace, classes, queue, trace.activities.iter().copied().enumerate());
+fn by_period(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Option<Steps> {
+    let (slots, _) = layers::slots(trace, classes, launches, trace.activities.iter().copied().enumerate());
     let cuts = period::find(&slots)?;
     let step_of = |at| cuts.partition_point(|cut| *cut <= at);
     let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
@@ -95,10 +89,6 @@ fn whole(trace: &Trace) -> Steps {
         of_activity: vec![Some(0); trace.activities.len()],
         found_by: FoundBy::None,
     }
-}
-
-fn launch_of<'t>(activity: &Activity, launches: &Launches<'t>) -> Option<&'t Launch> {
-    launches.get(&activity.correlation?).copied()
 }
 
 #[cfg(test)]
@@ -130,7 +120,7 @@ mod tests {
     fn steps(events: &str) -> Steps {
         let trace = trace(events.trim_end_matches(','));
         let classes = Classes::of(&trace, &crate::triage::Classifier::builtin().unwrap());
-        find(&trace, &classes, &Queue::of(&trace), &mut Health::default())
+        find(&trace, &classes, &Launches::of(&trace), &mut Health::default())
     }
 
     #[test]

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{FoundBy, Launches, Step, Steps, launch_of, period, tokens};
+use super::{FoundBy, Step, Steps, period, tokens};
 use crate::trace::{CorrelationId, Ns, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::classify::Role;
+use crate::triage::launches::Launches;
 use crate::triage::layers::{self, Sequence, Slot, anchors, is_anchor};
-use crate::triage::queue::Queue;
 
 /// Activities of one graph launch.
 struct Replay {
@@ -33,12 +33,7 @@ struct Pass {
 }
 
 /// Finds replays that are steps; `None` where they and the passes between them hold less than half of the time.
-pub(super) fn find(
-    trace: &Trace,
-    classes: &Classes,
-    queue: &Queue,
-    launches: &Launches<'_>,
-) -> Option<Steps> {
+pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Option<Steps> {
     let replays = whole_steps(trace, replays(trace, classes, launches));
     let mut passes: Vec<Pass> = replays
         .iter()
@@ -50,7 +45,7 @@ pub(super) fn find(
     let replay_of = |index: usize| {
         trace.activities.get(index)?.correlation.filter(|correlation| is_step.contains(correlation))
     };
-    let (slots, _) = layers::slots(trace, classes, queue, trace.activities.iter().copied().enumerate());
+    let (slots, _) = layers::slots(trace, classes, launches, trace.activities.iter().copied().enumerate());
     let of_first: Vec<Slot> = slots.iter().filter(|slot| replay_of(slot.index) == first).copied().collect();
     let layers = Sequence::of(&of_first).map_or(0, |sequence| anchors(&sequence.main).len());
     let rest: Vec<Slot> = slots.iter().filter(|slot| replay_of(slot.index).is_none()).copied().collect();
@@ -88,11 +83,11 @@ pub(super) fn find(
 /// All graph launches that ran something.
 fn replays(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Vec<Replay> {
     let mut replays: BTreeMap<CorrelationId, Replay> = BTreeMap::new();
-    for activity in &trace.activities {
-        let Some(launch) = launch_of(activity, launches) else { continue };
-        if !trace.names.get(launch.name).contains("GraphLaunch") {
+    for (index, activity) in trace.activities.iter().enumerate() {
+        let Some(launch) = launches.index(index).filter(|launch| launches.is_replay(*launch)) else {
             continue;
-        }
+        };
+        let Some(launch) = trace.launches.get(launch) else { continue };
         let replay = replays.entry(launch.correlation).or_insert(Replay {
             correlation: launch.correlation,
             start: activity.span.start,
