@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::Parser;
 
@@ -14,9 +15,9 @@ use super::{
 };
 use crate::common::link::DocsUrl;
 use crate::common::text::printable;
-use crate::run::LoadOptions;
+use crate::run::{Capture, LoadOptions, load_deferred};
 use crate::source::Limits;
-use crate::triage::{Catalogs, TraceEntry};
+use crate::triage::{Catalogs, TraceEntry, TriageError};
 
 /// Parses the command line, runs the command and says how the process ends.
 pub fn main() -> ExitCode {
@@ -168,6 +169,23 @@ impl Context {
         progress: &'a (dyn Fn(usize, usize) + Sync),
     ) -> LoadOptions<'a> {
         LoadOptions { threads: self.threads, rank, limits: self.limits, server_logs, progress }
+    }
+
+    /// Reads and triages a capture. The catalogs that are compiled in are made ready while the first file is read.
+    pub fn load(
+        &self,
+        inputs: &[PathBuf],
+        mapping: &[PathBuf],
+        options: &LoadOptions<'_>,
+    ) -> Result<Capture, CliError> {
+        let user = self.catalog.as_ref().map(|_| self.catalogs()).transpose()?;
+        let ready = LazyLock::new(|| user.map_or_else(Catalogs::builtin, Ok));
+        let catalogs = || ready.as_ref().map_err(|error| TriageError::Catalog(error.to_string()));
+        let capture = std::thread::scope(|scope| {
+            scope.spawn(|| LazyLock::force(&ready).is_ok());
+            load_deferred(inputs, mapping, &catalogs, options)
+        })?;
+        Ok(capture)
     }
 
     /// The catalogs: what is compiled in, and what the user adds.

@@ -7,10 +7,9 @@ use crate::run;
 
 /// Writes a baseline from a capture; refuses a capture that measured nothing.
 pub fn run(args: &RecordArgs, context: &Context) -> Result<u8, CliError> {
-    let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
-    let capture =
-        run::load(&args.inputs, &catalogs, &context.load_options(None, &args.server_log, &progress))?;
+    let options = context.load_options(None, &args.server_log, &progress);
+    let capture = context.load(&args.inputs, &[], &options)?;
     for note in &capture.notes {
         context.note(note);
     }

@@ -4,7 +4,6 @@ use super::args::{RankArg, TriageArgs, TriageFormat};
 use super::context::Context;
 use super::error::CliError;
 use crate::report;
-use crate::run;
 use crate::trace::HealthCode;
 use crate::triage::Triage;
 use crate::verdict::doubts_about_capture;
@@ -14,18 +13,13 @@ use crate::verdict::doubts_about_capture;
 /// Ends with 3 when nothing was measured, after the tables were printed.
 pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
     let inputs = if args.inputs.is_empty() { &args.input } else { &args.inputs };
-    let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
     let rank = match args.rank {
         Some(RankArg::One(rank)) => Some(rank),
         Some(RankArg::All) | None => None,
     };
-    let capture = run::load_mapped(
-        inputs,
-        &args.mapping,
-        &catalogs,
-        &context.load_options(rank, &args.server_log, &progress),
-    )?;
+    let options = context.load_options(rank, &args.server_log, &progress);
+    let capture = context.load(inputs, &args.mapping, &options)?;
     for note in &capture.notes {
         context.note(note);
     }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::{mapping, ranks, select};
+use serde_json::{Map, Value};
+
+use super::{mapping, ranks, select, stream};
 use crate::source::{
-    self, Candidate, Defect, Fallback, Inflating, LeftOut, Limits, PathStage, Position, SourceError,
+    self, Candidate, Defect, Fallback, Inflating, LeftOut, Limits, Located, PathStage, Position, SourceError,
 };
 use crate::trace::{HealthCode, Reader, Trace, TraceError};
-use crate::triage::{self, Catalogs, Input, Stage, Triage, TriageError};
+use crate::triage::{self, Catalogs, Input, RankFacts, Stage, Triage, TriageError};
 
 /// How a capture is read.
 pub struct LoadOptions<'a> {
@@ -34,6 +36,9 @@ pub struct Capture {
     /// Choices made on the way, a sentence each.
     pub notes: Vec<String>,
 }
+
+/// Catalogs that may still be in the making.
+pub type Deferred<'f, 'c> = dyn Fn() -> Result<&'c Catalogs, TriageError> + Sync + 'f;
 
 /// Why a capture could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +67,7 @@ pub enum CaptureError {
     Diffusers(Fallback),
     /// The files do not make one capture.
     #[error("{0}")]
-    Ambiguous(TriageError),
+    Ambiguous(#[from] TriageError),
     /// The rank that was asked for is not there.
     #[error("no trace of rank {wanted}; there are {present}")]
     NoSuchRank {
@@ -113,12 +118,11 @@ pub fn load(
     load_mapped(inputs, &[], catalogs, options)
 }
 
-/// Reads every trace of the inputs and triages each rank; the traces of `mapping` name the source of what the
-/// inputs measured.
-pub fn load_mapped(
+/// The same with catalogs that may still be in the making: they are asked for once the first trace is read.
+pub fn load_deferred<'c>(
     inputs: &[PathBuf],
     mapping: &[PathBuf],
-    catalogs: &Catalogs,
+    catalogs: &Deferred<'_, 'c>,
     options: &LoadOptions<'_>,
 ) -> Result<Capture, CaptureError> {
     let mut notes = Vec::new();
@@ -136,13 +140,54 @@ pub fn load_mapped(
         notes.push(format!("{found} from {}", path.display()));
         args
     });
+    let streamed = if mapping.is_empty() {
+        stream::read(&located.candidates, catalogs, server_args.as_ref(), options)
+    } else {
+        None
+    };
+    let mut ranks = match streamed {
+        Some(streamed) => {
+            notes.extend(select::notes(&located.left_out));
+            notes.extend(streamed.notes);
+            streamed.ranks
+        }
+        None => read_whole(inputs, mapping, located, catalogs, server_args, options, &mut notes)?,
+    };
+    if let Some(wanted) = options.rank {
+        let present: Vec<String> = ranks.iter().map(|(triage, _)| triage.rank().to_string()).collect();
+        ranks.retain(|(triage, _)| triage.rank() == wanted);
+        if ranks.is_empty() {
+            return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
+        }
+    }
+    let (mut triages, facts): (Vec<Triage>, Vec<RankFacts>) = ranks.into_iter().unzip();
+    for triage in &mut triages {
+        triage.notes.clone_from(&notes);
+    }
+    // The lowest rank speaks for the capture.
+    if let Some(speaker) = triages.first_mut() {
+        speaker.ranks = triage::compare(&facts);
+    }
+    Ok(Capture { ranks: triages, notes })
+}
+
+/// Reads all files before any is triaged: what a file is, and of which rank, may depend on the others.
+fn read_whole<'c>(
+    inputs: &[PathBuf],
+    mapping: &[PathBuf],
+    mut located: Located,
+    catalogs: &Deferred<'_, 'c>,
+    server_args: Option<Map<String, Value>>,
+    options: &LoadOptions<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(Triage, RankFacts)>, CaptureError> {
     let read = read_all(&located.candidates, options, &mut located.left_out)?;
     let mut files = select::by_content(read, &mut located.left_out)?;
     notes.extend(select::notes(&located.left_out));
     if files.is_empty() {
         return Err(no_trace(inputs, &located.left_out).into());
     }
-    ranks::assign(&mut files, &mut notes);
+    ranks::assign(&mut files, notes);
     let mut by_rank: BTreeMap<u32, Vec<&ReadFile>> = BTreeMap::new();
     for file in &files {
         by_rank.entry(file.rank).or_default().push(file);
@@ -154,30 +199,29 @@ pub fn load_mapped(
             return Err(CaptureError::NoSuchRank { wanted, present: present.join(", ") });
         }
     }
-    // `TP-3` among the files of one capture is the fourth part of every layer.
-    let tp_files = files.iter().filter_map(|file| file.position.tp).max().map(|part| part.saturating_add(1));
-    let maps = mapping::read(mapping, options, &mut notes)?;
-    let mut triages = Vec::new();
-    let mut facts = Vec::new();
+    let tp_files = stream::tp_files(files.iter().map(|file| file.position));
+    let maps = mapping::read(mapping, options, notes)?;
+    let mut ranks = Vec::new();
     for (rank, files) in &by_rank {
         let inputs: Vec<Input<'_>> = files.iter().map(|file| as_input(file)).collect();
-        let maps: Vec<Input<'_>> =
-            mapping::of_rank(&maps, *rank, &mut notes).into_iter().map(as_input).collect();
-        let (triage, mut of_rank) =
-            triage::triage_of_rank(&inputs, &maps, catalogs, server_args.clone(), tp_files)
-                .map_err(CaptureError::Ambiguous)?;
-        triages.push(triage);
-        of_rank.set_replica(files.first().map_or(0, |file| file.replica));
-        facts.push(of_rank);
+        let maps: Vec<Input<'_>> = mapping::of_rank(&maps, *rank, notes).into_iter().map(as_input).collect();
+        let (triage, mut facts) =
+            triage::triage_of_rank(&inputs, &maps, catalogs()?, server_args.clone(), tp_files)?;
+        facts.set_replica(files.first().map_or(0, |file| file.replica));
+        ranks.push((triage, facts));
     }
-    for triage in &mut triages {
-        triage.notes.clone_from(&notes);
-    }
-    // The lowest rank speaks for the capture.
-    if let Some(speaker) = triages.first_mut() {
-        speaker.ranks = triage::compare(&facts);
-    }
-    Ok(Capture { ranks: triages, notes })
+    Ok(ranks)
+}
+
+/// Reads every trace of the inputs and triages each rank; the traces of `mapping` name the source of what the
+/// inputs measured.
+pub fn load_mapped(
+    inputs: &[PathBuf],
+    mapping: &[PathBuf],
+    catalogs: &Catalogs,
+    options: &LoadOptions<'_>,
+) -> Result<Capture, CaptureError> {
+    load_deferred(inputs, mapping, &|| Ok(catalogs), options)
 }
 
 /// Reads the logs that lie in a capture. One that cannot be read is no reason to refuse it.
@@ -205,7 +249,7 @@ fn refuse(log: &Path, found: Option<Fallback>, notes: &mut Vec<String>) -> Resul
     }
 }
 
-fn as_input(file: &ReadFile) -> Input<'_> {
+pub(super) fn as_input(file: &ReadFile) -> Input<'_> {
     Input {
         trace: &file.trace,
         path: &file.label,
@@ -270,7 +314,11 @@ pub(super) fn read_all(
     Ok(files)
 }
 
-fn read_one(candidate: &Candidate, limits: Limits, inflating: Inflating) -> Result<ReadFile, CaptureError> {
+pub(super) fn read_one(
+    candidate: &Candidate,
+    limits: Limits,
+    inflating: Inflating,
+) -> Result<ReadFile, CaptureError> {
     let label = candidate.path.display().to_string();
     let no_trace = |error| CaptureError::Trace { path: label.clone(), error };
     let mut reader = Reader::default();

@@ -6,5 +6,6 @@ mod mapping;
 mod ranks;
 pub mod record;
 mod select;
+mod stream;
 
-pub use capture::{Capture, CaptureError, LoadOptions, load, load_mapped};
+pub use capture::{Capture, CaptureError, LoadOptions, load, load_deferred, load_mapped};

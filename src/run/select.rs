@@ -117,6 +117,12 @@ fn file_name(candidate: &Candidate) -> String {
     candidate.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// Whether a file is what one process did on its GPU, and no copy by its name.
+pub fn is_formal(file: &ReadFile) -> bool {
+    Part::of(&file.trace) == Part::Formal
+        && !is_merged_by_name(&source::file_name(std::path::Path::new(&file.label)))
+}
+
 /// Keeps the files of the capture that is judged; what lies beside it is left out.
 ///
 /// Without any such file the next best is kept, and its health says why it cannot be judged.

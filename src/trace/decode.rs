@@ -10,7 +10,7 @@ use super::health::HealthCode;
 use super::loss;
 use super::model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, ExternalId,
-    GraphNodeId, Header, Launch, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
+    GraphNodeId, GroupId, Header, Launch, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
 };
 use super::names::NameId;
 use super::ns::{Ns, Span};
@@ -116,7 +116,7 @@ impl Decoder {
         if !is_complete {
             return Ok(());
         }
-        let name = match row.name.map(wire::text) {
+        let name = match row.name.map(|name| row.text(name)) {
             Some(Some(name)) => Some(name),
             Some(None) => None,
             None => Some(Cow::Borrowed(&b""[..])),
@@ -125,7 +125,7 @@ impl Decoder {
         if name.len() > MAX_NAME_BYTES {
             return Err(TraceError::NameTooLong(MAX_NAME_BYTES));
         }
-        let cat = row.cat.and_then(wire::text).unwrap_or_default();
+        let cat = row.cat.and_then(|cat| row.text(cat)).unwrap_or_default();
         match Category::of(&cat, name) {
             Category::Kernel => self.activity(row, name, ActivityKind::Kernel),
             Category::Copy => self.activity(row, name, ActivityKind::Copy),
@@ -208,7 +208,7 @@ impl Decoder {
             });
             return;
         }
-        let is_named = row.name.and_then(wire::text).is_some();
+        let is_named = row.name.and_then(|name| row.text(name)).is_some();
         if !is_named {
             self.trace.health.count(HealthCode::NameMissing, || format!("{kind:?} at {} ms", start.as_ms()));
         }
@@ -223,9 +223,9 @@ impl Decoder {
             span: Span::new(start, length),
             correlation: args.correlation.and_then(correlation),
             external: args.external.and_then(external),
-            grid: args.grid.map_or([0; 3], wire::triple),
+            grid: args.grid.map_or(0, wire::first_axis),
             graph_node: args.graph_node.and_then(wire::id).map(GraphNodeId),
-            group,
+            group: group.and_then(GroupId::new),
         };
         self.trace.activities.push(activity);
     }
@@ -294,6 +294,10 @@ impl Decoder {
     }
 
     fn python_frame(&mut self, row: &Row<'_>, name: &[u8]) {
+        // A third of all events, each with an address in its name; what none of them tells is not kept.
+        if is_built_in(name) && !self.trace.python_frames.is_empty() {
+            return;
+        }
         let Some(span) = self.span(row) else { return };
         let thread = self.thread(row);
         let name = self.name(row, name);
@@ -409,6 +413,12 @@ fn correlation(value: Raw<'_>) -> Option<CorrelationId> {
 
 fn external(value: Raw<'_>) -> Option<ExternalId> {
     wire::id(value).map(ExternalId)
+}
+
+/// Whether a frame is that of a built-in function: it has no place in the source.
+fn is_built_in(name: &[u8]) -> bool {
+    let is_usual = |byte: &u8| (0x20..0x7f).contains(byte) && *byte != b'\\';
+    name.starts_with(b"<built-in ") && name.iter().fold(true, |is, byte| is & is_usual(byte))
 }
 
 /// Whether a damaged event still shows that it was no work of the GPU and no launch.

@@ -25,6 +25,8 @@ pub type Lexed<T> = Result<T, Stop>;
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether any string that was read holds a backslash.
+    pub escaped: bool,
     /// What was read although a strict reader would refuse it; the last kind.
     pub oddity: Option<&'static str>,
 }
@@ -32,7 +34,7 @@ pub struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A cursor at a place of a window.
     pub fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at, oddity: None }
+        Self { bytes, at, escaped: false, oddity: None }
     }
 
     /// Where the cursor stands.
@@ -51,7 +53,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over blanks and returns the byte behind them, which stays unread.
-    #[inline]
+    #[inline(always)]
     pub fn significant(&mut self) -> Lexed<u8> {
         loop {
             match self.bytes.get(self.at) {
@@ -63,27 +65,45 @@ impl<'a> Cursor<'a> {
     }
 
     /// The string at the cursor, with its quotes.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Lexed<&'a [u8]> {
+        let start = self.at;
+        // Most strings are short; the end of a long one is found faster by larger steps.
+        for step in 0..SHORT_WORDS {
+            let at = start + 1 + 8 * step;
+            let Some(chunk) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else { break };
+            let word = u64::from_le_bytes(*chunk);
+            let marks = has(word, b'"') | has(word, b'\\');
+            if marks != 0 {
+                let at = at + (marks.trailing_zeros() / 8) as usize;
+                if self.bytes.get(at) != Some(&b'"') {
+                    break;
+                }
+                self.at = at + 1;
+                return self.bytes.get(start..self.at).ok_or(Stop::NeedMore);
+            }
+        }
+        self.long_string()
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self) -> Lexed<&'a [u8]> {
         let start = self.at;
         let mut at = start + 1;
         loop {
-            at = find(
-                self.bytes,
-                at,
-                |word| has(word, b'"') | has(word, b'\\'),
-                |byte| byte == b'"' || byte == b'\\',
-            )?;
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            at += memchr::memchr2(b'"', b'\\', rest).ok_or(Stop::NeedMore)?;
             if self.bytes.get(at) == Some(&b'"') {
                 self.at = at + 1;
                 return self.bytes.get(start..self.at).ok_or(Stop::NeedMore);
             }
+            self.escaped = true;
             at += 2;
         }
     }
 
     /// The value at the cursor, which stands on its first byte.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self) -> Lexed<&'a [u8]> {
         match self.bytes.get(self.at) {
             Some(b'"') => self.string(),
@@ -94,22 +114,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number or a word. `NaN`, `inf`, `N/A` and their like are words that writers leave unquoted.
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self) -> Lexed<&'a [u8]> {
         let start = self.at;
-        loop {
-            match self.bytes.get(self.at) {
-                Some(
-                    b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b':' | b'{' | b'[' | b'\\',
-                ) => break,
-                Some(_) => self.at += 1,
-                None => return Err(Stop::NeedMore),
-            }
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let ends = |byte: &u8| ENDS_SCALAR.get(usize::from(*byte)) == Some(&true);
+        let length = rest.iter().position(ends).ok_or(Stop::NeedMore)?;
+        let word = rest.get(..length).unwrap_or_default();
+        self.at = start + length;
+        match word {
+            [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] => Ok(word),
+            _ => self.word(word),
         }
-        let word = self.bytes.get(start..self.at).unwrap_or_default();
+    }
+
+    fn word(&mut self, word: &'a [u8]) -> Lexed<&'a [u8]> {
         match word {
             [] => return Err(Stop::Damaged("a value is missing")),
-            [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] | b"null" | b"true" | b"false" => {}
+            b"null" | b"true" | b"false" => {}
             _ => self.oddity = Some("a value is no JSON, such as NaN"),
         }
         Ok(word)
@@ -117,6 +139,7 @@ impl<'a> Cursor<'a> {
 
     /// The object or list at the cursor. Of its grammar only what tells a string's end from a stray quote is
     /// held to.
+    #[inline(never)]
     fn container(&mut self) -> Lexed<&'a [u8]> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -195,6 +218,21 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+/// Words of eight bytes in which the end of a string is looked for by hand.
+const SHORT_WORDS: usize = 4;
+
+/// Which bytes end a number or a word.
+const ENDS_SCALAR: [bool; 256] = {
+    let ends = *b",}] \n\r\t\":{[\\";
+    let mut table = [false; 256];
+    let mut rest = ends.as_slice();
+    while let [byte, more @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = more;
+    }
+    table
+};
 
 /// The first byte at or after a place that matches. `in_word` marks matches among eight bytes with their high
 /// bits, and may mark too many; `is_match` decides for the last few.

@@ -28,7 +28,8 @@ pub use lex::MAX_DEPTH;
 pub use loss::captures_by_thread;
 pub use model::{
     Activity, ActivityKind, Annotation, CorrelationId, CpuOp, DeviceId, DeviceProperties, EventCounts,
-    ExternalId, GraphNodeId, Header, Launch, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId, Trace,
+    ExternalId, GraphNodeId, GroupId, Header, Launch, PythonFrame, SetupCall, SetupKind, StreamId, ThreadId,
+    Trace,
 };
 pub use names::{NameId, Names};
 pub use ns::{Ns, Span};

@@ -1,6 +1,7 @@
 //! What one trace file says, in our own types. Everything wire-shaped stops in `wire.rs`.
 
-use std::num::NonZeroU64;
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use super::health::Health;
 use super::names::{NameId, Names};
@@ -40,6 +41,22 @@ pub struct ExternalId(pub NonZeroU64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GraphNodeId(pub NonZeroU64);
 
+/// The ranks that a collective runs over, by the number of their text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(NonZeroU32);
+
+impl GroupId {
+    /// Of a text.
+    pub fn new(name: NameId) -> Option<Self> {
+        name.0.checked_add(1).and_then(NonZeroU32::new).map(Self)
+    }
+
+    /// The text.
+    pub fn name(self) -> NameId {
+        NameId(self.0.get() - 1)
+    }
+}
+
 /// What kind of work occupied the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActivityKind {
@@ -66,12 +83,12 @@ pub struct Activity {
     pub correlation: Option<CorrelationId>,
     /// The CPU op above the launch, if the trace says.
     pub external: Option<ExternalId>,
-    /// Blocks per axis of the launch; zeros when unknown.
-    pub grid: [u32; 3],
+    /// Blocks on the first axis of the launch; 0 when unknown.
+    pub grid: u32,
     /// The node of a graph that it replays, if the trace says.
     pub graph_node: Option<GraphNodeId>,
     /// The ranks that a collective runs over, as the row spells them; rows of one group agree on every rank.
-    pub group: Option<NameId>,
+    pub group: Option<GroupId>,
 }
 
 /// A runtime or driver call that queued GPU work.
@@ -234,7 +251,7 @@ pub struct Trace {
     pub setups: Vec<SetupCall>,
     /// CPU operators, in file order.
     pub cpu_ops: Vec<CpuOp>,
-    /// Python calls, in file order.
+    /// Python calls, in file order, but for those of built-in functions: these have no place in the source.
     pub python_frames: Vec<PythonFrame>,
     /// Named ranges, in file order.
     pub annotations: Vec<Annotation>,
@@ -258,10 +275,10 @@ impl Trace {
     /// Devices that ran nothing do not count: an eight-GPU host lists eight. Where several GPUs ran work
     /// and differ, the names are joined.
     pub fn gpu(&self) -> Option<String> {
-        let mut used: Vec<&str> =
-            self.activities.iter().map(|activity| self.names.get(activity.stream.device.0)).collect();
+        let runs = self.activities.chunk_by(|a, b| a.stream.device == b.stream.device);
+        let devices: BTreeSet<NameId> = runs.filter_map(|run| Some(run.first()?.stream.device.0)).collect();
+        let mut used: Vec<&str> = devices.into_iter().map(|device| self.names.get(device)).collect();
         used.sort_unstable();
-        used.dedup();
         let mut names: Vec<&str> = self
             .header
             .devices

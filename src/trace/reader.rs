@@ -279,6 +279,7 @@ impl Reader {
         match first {
             b'{' => {
                 cursor.oddity = None;
+                cursor.escaped = false;
                 let row = match event(cursor) {
                     Ok(row) => row,
                     Err(stop) => return self.broken(stop, start, cursor, window),
@@ -392,10 +393,15 @@ fn event<'a>(cursor: &mut Cursor<'a>) -> Lexed<Row<'a>> {
             }
         } else {
             let value = cursor.value()?;
-            row.set(&wire::plain(key), value);
+            if cursor.escaped {
+                row.set(&wire::plain(key), value);
+            } else {
+                row.set(key, value);
+            }
         }
         Ok(())
     })?;
+    row.is_plain = !cursor.escaped;
     if let Some(args) = passed
         && Decoder::need(row.cat) == Need::Args
     {

@@ -75,6 +75,8 @@ pub struct Row<'a> {
     pub dur: Option<Raw<'a>>,
     /// Arguments.
     pub args: Args<'a>,
+    /// Whether none of its strings holds an escape.
+    pub is_plain: bool,
 }
 
 impl<'a> Row<'a> {
@@ -90,6 +92,15 @@ impl<'a> Row<'a> {
             b"ts" => self.ts = Some(value),
             b"dur" => self.dur = Some(value),
             _ => {}
+        }
+    }
+
+    /// The text of one of its fields, as [`text`] gives it.
+    #[inline]
+    pub fn text(&self, value: Raw<'a>) -> Option<Cow<'a, [u8]>> {
+        match value {
+            [b'"', inner @ .., b'"'] if self.is_plain => Some(Cow::Borrowed(inner)),
+            _ => text(value),
         }
     }
 
@@ -157,7 +168,11 @@ impl<'a> Args<'a> {
         }
         cursor.members(|cursor, key| {
             let value = cursor.value()?;
-            args.set(&plain(key), value);
+            if cursor.escaped {
+                args.set(&plain(key), value);
+            } else {
+                args.set(key, value);
+            }
             Ok(())
         })?;
         Ok(args)
@@ -332,21 +347,19 @@ pub fn small(value: Raw<'_>) -> Option<u32> {
     std::str::from_utf8(&text(value)?).ok()?.trim().parse().ok()
 }
 
-/// Up to three whole numbers of a list such as `"grid": [8, 1, 1]`; zeros where there are none.
+/// The first of up to three whole numbers of a list such as `"grid": [8, 1, 1]`; 0 where there are none.
 #[inline]
-pub fn triple(value: Raw<'_>) -> [u32; 3] {
-    let mut axes = [0_u32; 3];
-    let [b'[', inner @ .., b']'] = value else { return axes };
-    for (index, part) in inner.split(|byte| *byte == b',').enumerate() {
+pub fn first_axis(value: Raw<'_>) -> u32 {
+    let [b'[', inner @ .., b']'] = value else { return 0 };
+    let mut first = None;
+    for part in inner.split(|byte| *byte == b',') {
         let Some(number) = short_number(part.trim_ascii()).and_then(|number| u32::try_from(number).ok())
         else {
-            return if inner.trim_ascii().is_empty() { axes } else { [0; 3] };
+            return 0;
         };
-        if let Some(axis) = axes.get_mut(index) {
-            *axis = number;
-        }
+        first.get_or_insert(number);
     }
-    axes
+    first.unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -402,16 +415,11 @@ mod tests {
     }
 
     #[test]
-    fn grids_shorter_than_three_axes_are_filled() {
-        for (value, want) in [
-            ("[8, 2]", [8, 2, 0]),
-            ("[8,2,1]", [8, 2, 1]),
-            ("[1,2,3,4]", [1, 2, 3]),
-            ("[]", [0; 3]),
-            ("[8, -1, 1]", [0; 3]),
-            ("\"N/A\"", [0; 3]),
-        ] {
-            assert_eq!(triple(value.as_bytes()), want, "{value}");
+    fn the_first_axis_of_a_grid_counts_where_all_are_numbers() {
+        for (value, want) in
+            [("[8, 2]", 8), ("[8,2,1]", 8), ("[1,2,3,4]", 1), ("[]", 0), ("[8, -1, 1]", 0), ("\"N/A\"", 0)]
+        {
+            assert_eq!(first_axis(value.as_bytes()), want, "{value}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::busy::{Busy, Union};
 use super::classify::{Class, Classifier, Role};
@@ -10,7 +11,7 @@ use super::launches::Launches;
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
 use super::window;
-use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Span, StreamId, Trace};
+use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Ns, Span, StreamId, Trace};
 
 /// The classes of a trace's names, worked out once per distinct name.
 pub struct Classes {
@@ -32,16 +33,20 @@ impl Classes {
             of_name: vec![None; trace.names.len()],
         };
         // A copy that bears a kernel's name is classified as the kernel: the order in the file decides nothing.
-        for kind in [ActivityKind::Kernel, ActivityKind::Copy, ActivityKind::Set] {
-            for activity in trace.activities.iter().filter(|activity| activity.kind == kind) {
-                if let Some(slot) = found.of_name.get_mut(activity.name.0 as usize)
-                    && slot.is_none()
-                {
-                    *slot = u32::try_from(found.classes.len()).ok();
-                    found.classes.push(classifier.classify(trace.names.get(activity.name), activity.kind));
+        let mut kinds: Vec<(NameId, ActivityKind)> = Vec::new();
+        for activity in &trace.activities {
+            let Some(slot) = found.of_name.get_mut(activity.name.0 as usize) else { continue };
+            match slot.and_then(|index| kinds.get_mut(index as usize)) {
+                Some((_, kind)) => *kind = (*kind).min(activity.kind),
+                None => {
+                    *slot = u32::try_from(kinds.len()).ok();
+                    kinds.push((activity.name, activity.kind));
                 }
             }
         }
+        let classify =
+            |(name, kind): (NameId, ActivityKind)| classifier.classify(trace.names.get(name), kind);
+        found.classes = kinds.into_iter().map(classify).collect();
         let mut number_of: HashMap<&str, u32> = HashMap::new();
         for (index, class) in (0_u32..).zip(&found.classes) {
             let next = found.first_of.len() as u32;
@@ -121,7 +126,7 @@ pub struct Timeline<'t> {
     /// What the stages rest on.
     pub evidence: StageEvidence,
     /// What queued each activity of the trace, and when.
-    pub launches: Launches<'t>,
+    pub launches: Arc<Launches<'t>>,
     /// When each device works at all.
     pub busy: BTreeMap<DeviceId, Busy>,
     /// For each step where its activities begin among those below.
@@ -138,8 +143,18 @@ impl<'t> Timeline<'t> {
         path_stage: Option<Stage>,
         health: &mut Health,
     ) -> Self {
+        Self::with(trace, Arc::new(Launches::of(trace)), classifier, path_stage, health)
+    }
+
+    /// The same with launches that are joined already.
+    pub fn with(
+        trace: &'t Trace,
+        launches: Arc<Launches<'t>>,
+        classifier: &Classifier,
+        path_stage: Option<Stage>,
+        health: &mut Health,
+    ) -> Self {
         let classes = Classes::of(trace, classifier);
-        let launches = Launches::of(trace);
         let steps = steps::find(trace, &classes, &launches, health);
         let is_told = steps.steps.iter().any(|step| step.stage.is_some());
         let evidence = match path_stage {
@@ -296,6 +311,24 @@ fn busy_of_devices(placed: &[Placed<'_>]) -> BTreeMap<DeviceId, Busy> {
     of_device.into_iter().map(|(device, union)| (device, union.finish())).collect()
 }
 
+/// Whether nothing but one stream ran.
+fn is_one_stream(of_device: &[u32], placed: &[Placed<'_>]) -> bool {
+    let mut streams = of_device.iter().filter_map(|place| placed.get(*place as usize)).map(Placed::stream);
+    streams.next().is_some_and(|first| streams.all(|stream| stream == first))
+}
+
+/// What each of a stream's activities, in order of start, adds to it; nothing else runs that could hide them.
+fn measure_alone(of_device: &[u32], placed: &mut [Placed<'_>]) {
+    let mut reached: Option<Ns> = None;
+    for place in of_device {
+        let Some(one) = placed.get_mut(*place as usize) else { continue };
+        let Span { start, end } = one.activity.span;
+        let begin = reached.map_or(start, |reached| reached.max(start));
+        one.measured = Measured { added: (end - begin).max(Ns::ZERO), exclusive: one.activity.span.length() };
+        reached = Some(reached.map_or(end, |reached| reached.max(end)));
+    }
+}
+
 /// Measures what was placed, in place. Exclusive time looks at all of a device's streams, whatever stage they
 /// work for.
 fn measure_per_device(trace: &Trace, classes: &Classes, placed: &mut [Placed<'_>]) -> HiddenParts<Role> {
@@ -303,30 +336,32 @@ fn measure_per_device(trace: &Trace, classes: &Classes, placed: &mut [Placed<'_>
     let rank_of = |one: &Placed<'_>| {
         classes.index(one.activity.name).and_then(|index| rank.get(index)).copied().unwrap_or(u32::MAX)
     };
+    let role_of = |one: &Placed<'_>| classes.get(one.activity.name).map_or(Role::Other, |class| class.role);
     let mut by_device: BTreeMap<DeviceId, Vec<u32>> = BTreeMap::new();
     for (place, one) in (0_u32..).zip(placed.iter()) {
         by_device.entry(one.stream().device).or_default().push(place);
     }
     let mut hidden = Vec::new();
     for mut of_device in by_device.into_values() {
-        // Of equal intervals the first adds to its stream; by name, so that the order in the file decides nothing.
+        // Of equal intervals the first adds to its stream; by role and name, so that the order in the file decides
+        // nothing.
         let key = |place: &u32| {
             placed.get(*place as usize).map(|one| {
                 let Span { start, end } = one.activity.span;
-                (start, Reverse(end), rank_of(one), one.index)
+                (start, Reverse(end), role_of(one), rank_of(one), one.index)
             })
         };
         if !of_device.is_sorted_by_key(key) {
             of_device.sort_unstable_by_key(key);
         }
+        if is_one_stream(&of_device, placed) {
+            measure_alone(&of_device, placed);
+            continue;
+        }
         let intervals: Vec<Interval<Role>> = of_device
             .iter()
             .filter_map(|place| placed.get(*place as usize))
-            .map(|one| Interval {
-                lane: one.stream().stream.0,
-                label: classes.get(one.activity.name).map_or(Role::Other, |class| class.role),
-                span: one.activity.span,
-            })
+            .map(|one| Interval { lane: one.stream().stream.0, label: role_of(one), span: one.activity.span })
             .collect();
         let sweep = interval::measure(&intervals);
         for (place, measured) in of_device.iter().zip(sweep.measured) {

@@ -1,5 +1,7 @@
 //! The traces of one rank, turned into one [`Triage`].
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::activity::Timeline;
@@ -8,6 +10,7 @@ use super::catalogs::Catalogs;
 use super::classify::Role;
 use super::framework;
 use super::kernel_table::{self, percent};
+use super::launches::Launches;
 use super::layers;
 use super::model::{
     Attribution, DeviceTime, HealthEntry, Mode, SCHEMA, Searched, Similarity, StageTriage, Tool, TraceEntry,
@@ -91,19 +94,31 @@ pub fn triage_of_rank(
         }
     }
     let model = server_args.as_ref().and_then(model_of);
-    let mut timelines: Vec<Timeline> = inputs
-        .iter()
-        .map(|input| Timeline::of(input.trace, classifier, input.path_stage, &mut health))
-        .collect();
+    let launches: Vec<Arc<Launches<'_>>> =
+        inputs.iter().map(|input| Arc::new(Launches::of(input.trace))).collect();
+    let mut timelines = Vec::new();
+    let mut explained = Vec::new();
+    for (input, launches) in inputs.iter().zip(&launches) {
+        let timeline = || {
+            let mut health = Health::default();
+            let launches = Arc::clone(launches);
+            let timeline = Timeline::with(input.trace, launches, classifier, input.path_stage, &mut health);
+            (timeline, health)
+        };
+        let origins = || Explained::of(input.trace, launches, frames, &maps);
+        let ((timeline, of_timeline), of_input) = both(timeline, origins);
+        health.merge(&of_timeline);
+        timelines.push(timeline);
+        explained.push(of_input);
+    }
     settle(inputs, &mut timelines);
-    for (input, timeline) in inputs.iter().zip(timelines) {
+    for ((input, timeline), explained) in inputs.iter().zip(timelines).zip(explained) {
         let trace = input.trace;
         health.merge(&trace.health);
         facts.add(trace, &timeline);
-        let explained = Explained::of(trace, &timeline.launches, frames, &maps);
-        let scene = overlap::Scene::of(&timeline);
-        for stage in stages_of(&timeline) {
-            if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == stage) {
+        let of_input = stages_of(&timeline);
+        for stage in &of_input {
+            if let Some((_, first)) = stages.iter().find(|(one, _)| one.stage == *stage) {
                 return Err(TriageError::SameStageTwice {
                     first: (*first).to_owned(),
                     second: input.path.to_owned(),
@@ -111,24 +126,25 @@ pub fn triage_of_rank(
                     rank: input.rank,
                 });
             }
+        }
+        let gpu = trace.gpu();
+        let facts = Facts {
+            framework: found.as_ref().map_or("unknown", |engine| engine.id),
+            model: model.as_deref(),
+            server_args: server_args.as_ref(),
+            gpu: gpu.as_deref(),
+            world_size: trace.header.world_size,
+            tp_files,
+            ..Facts::default()
+        };
+        let scene = overlap::Scene::of(&timeline);
+        let tables = |stage: Stage| {
             let mut one = stage_triage(trace, &timeline, stage);
-            let gpu = trace.gpu();
-            let facts = Facts {
-                framework: found.as_ref().map_or("unknown", |engine| engine.id),
-                model: model.as_deref(),
-                server_args: server_args.as_ref(),
-                gpu: gpu.as_deref(),
-                world_size: trace.header.world_size,
-                tp_files,
-                ..Facts::default()
-            };
             let (known, calls) =
                 attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.attribution = known;
             let found = paths::find(&timeline, stage, &one.kernels, catalog, classifier, facts);
             one.paths = found.rows;
-            similarity.extend(found.similar);
-            unlisted.extend(found.unlisted);
             attribution::locate(&mut one.paths, &one.kernels);
             let ground = Ground {
                 kernels: &one.kernels,
@@ -138,6 +154,11 @@ pub fn triage_of_rank(
                 framework: facts.framework,
             };
             one.overlaps = overlap::find(&scene, stage, ground, advice, classifier);
+            (one, found.similar, found.unlisted)
+        };
+        for (one, of_similar, of_unlisted) in each(&of_input, tables) {
+            similarity.extend(of_similar);
+            unlisted.extend(of_unlisted);
             stages.push((one, input.path));
         }
         traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));
@@ -176,11 +197,34 @@ pub fn triage_of_rank(
     Ok((triage, facts))
 }
 
+/// The results of two pieces of work that know nothing of one another, done at once.
+fn both<A, B: Send>(here: impl FnOnce() -> A, beside: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let here = here();
+        (here, joined(beside))
+    })
+}
+
+/// The results of the same work for each stage, done at once and given in order.
+fn each<T: Send>(stages: &[Stage], work: impl Fn(Stage) -> T + Sync) -> Vec<T> {
+    let Some((first, others)) = stages.split_first() else { return Vec::new() };
+    let work = &work;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = others.iter().map(|stage| scope.spawn(|| work(*stage))).collect();
+        std::iter::once(work(*first)).chain(others.into_iter().map(joined)).collect()
+    })
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Leaves a stage to the file that is named for it.
 ///
 /// A server that profiles by stage cuts its files at steps, and one that belongs to the other file may slip in.
 /// Such a step is work outside every step of the file's own stage.
-fn settle(inputs: &[Input<'_>], timelines: &mut [Timeline]) {
+fn settle(inputs: &[Input<'_>], timelines: &mut [Timeline<'_>]) {
     let named: Vec<Stage> = inputs
         .iter()
         .zip(timelines.iter())

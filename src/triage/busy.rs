@@ -3,7 +3,6 @@
 use crate::trace::{Ns, Span};
 
 /// When at least one of some intervals is active.
-#[derive(Default)]
 pub struct Busy {
     /// Parts of the union in order, and the length of those before.
     parts: Vec<(Span, Ns)>,

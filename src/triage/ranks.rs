@@ -88,6 +88,11 @@ impl RankFacts {
         Self { rank, replica: 0, stages: BTreeMap::new() }
     }
 
+    /// Sets the rank, where it became known only after the files were read.
+    pub fn set_rank(&mut self, rank: u32) {
+        self.rank = rank;
+    }
+
     /// Sets the replica or pipeline stage that the rank is part of.
     pub fn set_replica(&mut self, replica: u32) {
         self.replica = replica;
@@ -108,7 +113,7 @@ impl RankFacts {
             let facts = self.stages.entry(one.stage).or_default();
             *facts.roles.entry(class.role).or_default() += one.measured.added.0;
             if class.role == Role::Communication {
-                let over = one.activity.group.map(|group| trace.names.get(group).to_owned());
+                let over = one.activity.group.map(|group| trace.names.get(group.name()).to_owned());
                 let key = Key { kernel: class.id.clone(), over };
                 let steps = facts.collectives.entry(key).or_default();
                 if steps.len() <= step {

@@ -14,7 +14,7 @@ mod tests;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
@@ -179,16 +179,16 @@ pub struct CallSites {
 
 impl CallSites {
     /// The place that launched the activity of an index in the trace.
-    pub fn get(&self, activity: usize) -> Option<&Rc<Place>> {
+    pub fn get(&self, activity: usize) -> Option<&Arc<Place>> {
         self.places.get(*self.of_activity.get(activity)?)
     }
 }
 
 /// Values that have numbers: those of a trace's own origins, and what others add to them.
 struct Numbered<T: ?Sized> {
-    values: Vec<Rc<T>>,
+    values: Vec<Arc<T>>,
     /// Made once another value comes.
-    numbers: Option<BTreeMap<Rc<T>, u32>>,
+    numbers: Option<BTreeMap<Arc<T>, u32>>,
 }
 
 impl<T: ?Sized> Default for Numbered<T> {
@@ -198,19 +198,19 @@ impl<T: ?Sized> Default for Numbered<T> {
 }
 
 impl<T: ?Sized + Ord> Numbered<T> {
-    fn of(values: &[Rc<T>]) -> Self {
+    fn of(values: &[Arc<T>]) -> Self {
         Self { values: values.to_vec(), numbers: None }
     }
 
-    fn get(&self, number: u32) -> Option<&Rc<T>> {
+    fn get(&self, number: u32) -> Option<&Arc<T>> {
         self.values.get(number as usize)
     }
 
-    fn number(&mut self, value: &Rc<T>) -> u32 {
+    fn number(&mut self, value: &Arc<T>) -> u32 {
         let Self { values, numbers } = self;
         let numbers = numbers.get_or_insert_with(|| values.iter().cloned().zip(0..).collect());
-        *numbers.entry(Rc::clone(value)).or_insert_with(|| {
-            values.push(Rc::clone(value));
+        *numbers.entry(Arc::clone(value)).or_insert_with(|| {
+            values.push(Arc::clone(value));
             u32::try_from(values.len() - 1).unwrap_or(u32::MAX)
         })
     }
@@ -340,7 +340,7 @@ fn by_kernel<T>(sums: Sums<T>) -> BTreeMap<usize, Vec<(u32, T)>> {
 
 /// Largest first, ties by place.
 fn sites(of_place: &[(u32, (Ns, bool))], places: &Numbered<Place>, whole: Ns) -> Vec<Site> {
-    let mut order: Vec<(&Rc<Place>, Ns, bool)> = of_place
+    let mut order: Vec<(&Arc<Place>, Ns, bool)> = of_place
         .iter()
         .filter_map(|(place, (time, is_exact))| Some((places.get(*place)?, *time, *is_exact)))
         .collect();
@@ -358,7 +358,7 @@ fn sites(of_place: &[(u32, (Ns, bool))], places: &Numbered<Place>, whole: Ns) ->
 }
 
 fn by_count(of_op: &[(u32, u64)], ops: &Numbered<str>) -> Vec<String> {
-    let mut order: Vec<(&Rc<str>, u64)> =
+    let mut order: Vec<(&Arc<str>, u64)> =
         of_op.iter().filter_map(|(op, count)| Some((ops.get(*op)?, *count))).collect();
     order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order.into_iter().map(|(op, _)| op.to_string()).collect()

@@ -5,7 +5,7 @@
 //! gives up: work of a graph replay, whose launch says nothing of its nodes.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
@@ -19,9 +19,9 @@ use crate::triage::launches::Launches;
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The place in the source.
-    pub place: Option<Rc<Place>>,
+    pub place: Option<Arc<Place>>,
     /// The CPU operator around the launch.
-    pub op: Option<Rc<str>>,
+    pub op: Option<Arc<str>>,
 }
 
 /// No place, no operator, no query.
@@ -39,9 +39,9 @@ const UNKNOWN: OriginIx = OriginIx { place: NONE, op: NONE };
 /// The origins of one trace.
 pub struct Origins {
     /// Each distinct place once.
-    places: Vec<Rc<Place>>,
+    places: Vec<Arc<Place>>,
     /// Each distinct name of an operator once.
-    ops: Vec<Rc<str>>,
+    ops: Vec<Arc<str>>,
     of_launch: Vec<OriginIx>,
     /// Unknown for work of a graph replay.
     of_activity: Vec<OriginIx>,
@@ -126,12 +126,12 @@ impl Origins {
     }
 
     /// Every distinct place, by number.
-    pub fn places(&self) -> &[Rc<Place>] {
+    pub fn places(&self) -> &[Arc<Place>] {
         &self.places
     }
 
     /// Every distinct name of an operator, by number.
-    pub fn ops(&self) -> &[Rc<str>] {
+    pub fn ops(&self) -> &[Arc<str>] {
         &self.ops
     }
 
@@ -159,7 +159,7 @@ impl OriginIx {
 struct OpNames<'t> {
     trace: &'t Trace,
     numbers: ByName<'t, u32>,
-    texts: Vec<Rc<str>>,
+    texts: Vec<Arc<str>>,
 }
 
 impl<'t> OpNames<'t> {
@@ -171,7 +171,7 @@ impl<'t> OpNames<'t> {
         let Some(op) = self.trace.cpu_ops.get(op as usize) else { return NONE };
         let texts = &mut self.texts;
         self.numbers.get(op.name, |name| {
-            texts.push(Rc::from(name));
+            texts.push(Arc::from(name));
             u32::try_from(texts.len() - 1).unwrap_or(NONE)
         })
     }
@@ -252,12 +252,12 @@ impl Queries {
 
     /// The distinct places, and the number of each query's: of the open frames the innermost of those that tell
     /// most. `count` are the launches' own questions.
-    fn answer(self, trace: &Trace, frames: &Frames, count: u32) -> (Vec<Rc<Place>>, Vec<u32>) {
-        let mut places: Vec<Rc<Place>> = Vec::new();
-        let mut numbers: HashMap<Rc<Place>, u32, DefaultHashBuilder> = HashMap::default();
+    fn answer(self, trace: &Trace, frames: &Frames, count: u32) -> (Vec<Arc<Place>>, Vec<u32>) {
+        let mut places: Vec<Arc<Place>> = Vec::new();
+        let mut numbers: HashMap<Arc<Place>, u32, DefaultHashBuilder> = HashMap::default();
         let mut number_of = |place: Place| {
-            let place = Rc::new(place);
-            *numbers.entry(Rc::clone(&place)).or_insert_with(|| {
+            let place = Arc::new(place);
+            *numbers.entry(Arc::clone(&place)).or_insert_with(|| {
                 places.push(place);
                 u32::try_from(places.len() - 1).unwrap_or(NONE)
             })

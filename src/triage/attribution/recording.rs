@@ -6,7 +6,7 @@
 //! nodes and launches of one name are paired in order, which is inexact.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::origin::{Origin, Origins};
 use crate::trace::{ActivityKind, Launch, Span, StreamId, ThreadId, Trace, captures_by_thread};
@@ -16,7 +16,7 @@ use crate::triage::launches::Launches;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Recorded {
     kind: ActivityKind,
-    name: Option<Rc<str>>,
+    name: Option<Arc<str>>,
     origin: Origin,
 }
 
@@ -66,7 +66,7 @@ pub fn recordings(trace: &Trace, joined: &Launches<'_>, origins: &Origins, path:
     launches.dedup_by_key(|(launch, ..)| launch.correlation);
     let recorded = |(launch, origin, kind): &(&Launch, Origin, ActivityKind)| Recorded {
         kind: *kind,
-        name: launch.kernel.map(|name| Rc::from(trace.names.get(name))),
+        name: launch.kernel.map(|name| Arc::from(trace.names.get(name))),
         origin: origin.clone(),
     };
     let of = |launches: Vec<Recorded>| Recording { path: path.to_owned(), launches };
@@ -197,9 +197,9 @@ mod tests {
             .iter()
             .map(|(name, path)| Recorded {
                 kind: ActivityKind::Kernel,
-                name: (!name.is_empty()).then(|| Rc::from(*name)),
+                name: (!name.is_empty()).then(|| Arc::from(*name)),
                 origin: Origin {
-                    place: Some(Rc::new(Place { path: (*path).to_owned(), line: None, function: None })),
+                    place: Some(Arc::new(Place { path: (*path).to_owned(), line: None, function: None })),
                     op: None,
                 },
             })

@@ -74,7 +74,7 @@ pub fn slots<'t>(
             stream: activity.stream,
             start: activity.span.start,
             end: activity.span.end,
-            grid: activity.grid.first().copied().unwrap_or(0),
+            grid: activity.grid,
             queued: launches.queued(index),
             index,
         });

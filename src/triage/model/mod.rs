@@ -484,6 +484,11 @@ impl Triage {
         self.traces.first().map_or(0, |entry| entry.rank)
     }
 
+    /// Sets the rank, where it became known only after the files were read.
+    pub fn set_rank(&mut self, rank: u32) {
+        self.traces.iter_mut().for_each(|entry| entry.rank = rank);
+    }
+
     /// GPU activities over all files.
     pub fn activities(&self) -> u64 {
         self.stages.iter().map(|stage| stage.steps.activities).sum()

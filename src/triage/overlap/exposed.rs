@@ -12,7 +12,8 @@ use crate::triage::busy::{Busy, Union};
 
 /// When exactly one stream works, for each device.
 pub struct Exposed {
-    alone: BTreeMap<DeviceId, Busy>,
+    /// Nothing of a device that one stream works on: it is always alone.
+    alone: BTreeMap<DeviceId, Option<Busy>>,
 }
 
 impl Exposed {
@@ -34,14 +35,17 @@ impl Exposed {
     pub fn of_activity(&self, one: &Placed<'_>) -> Ns {
         let end = one.activity.span.end;
         let piece = Span { start: end - one.measured.added, end };
-        self.alone.get(&one.stream().device).map_or(Ns::ZERO, |alone| alone.within(piece))
+        match self.alone.get(&one.stream().device) {
+            Some(Some(alone)) => alone.within(piece),
+            Some(None) => one.measured.added,
+            None => Ns::ZERO,
+        }
     }
 }
 
-fn alone(mut streams: BTreeMap<NameId, Union>) -> Busy {
-    // A single stream is always alone.
+fn alone(streams: BTreeMap<NameId, Union>) -> Option<Busy> {
     if streams.len() == 1 {
-        return streams.pop_first().map(|(_, union)| union.finish()).unwrap_or_default();
+        return None;
     }
     let mut edges: Vec<(Ns, i32)> = Vec::new();
     for union in streams.into_values() {
@@ -60,5 +64,5 @@ fn alone(mut streams: BTreeMap<NameId, Union>) -> Busy {
         active += change;
         since = at;
     }
-    Busy::of(found)
+    Some(Busy::of(found))
 }

@@ -8,7 +8,7 @@
 //! just when the kernel ended, or handed over just when it began, which leaves the matter unclear.
 //! What it gives up: data are not seen, so independent kernels of one branch can look dependent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::advice::Advice;
 use super::row::Neighbours;
@@ -167,7 +167,17 @@ const LOOK: usize = 8;
 impl Edges {
     fn of(timeline: &Timeline<'_>) -> Self {
         let mut edges = Self { starts: BTreeMap::new(), ends: BTreeMap::new() };
-        for one in &timeline.placed {
+        // Where one stream works there is no other that could take over.
+        let mut streams: BTreeMap<DeviceId, BTreeSet<StreamId>> = BTreeMap::new();
+        for run in timeline.placed.chunk_by(|a, b| a.stream() == b.stream()) {
+            let Some(stream) = run.first().map(Placed::stream) else { continue };
+            streams.entry(stream.device).or_default().insert(stream);
+        }
+        streams.retain(|_, streams| streams.len() > 1);
+        if streams.is_empty() {
+            return edges;
+        }
+        for one in timeline.placed.iter().filter(|one| streams.contains_key(&one.stream().device)) {
             let (device, span) = (one.stream().device, one.activity.span);
             edges.starts.entry(device).or_default().push((span.start, one.stream()));
             edges.ends.entry(device).or_default().push((span.end, one.stream()));
