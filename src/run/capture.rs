@@ -172,7 +172,7 @@ pub fn load_deferred<'c>(
 }
 
 /// Reads all files before any is triaged: what a file is, and of which rank, may depend on the others.
-fn read_whole<'c>(
+pub(super) fn read_whole<'c>(
     inputs: &[PathBuf],
     mapping: &[PathBuf],
     mut located: Located,

@@ -2,8 +2,8 @@
 //!
 //! Input: the files of a capture whose names tell their places apart. Output: a triage for each rank. A thread
 //! reads and triages one place after the other, so that no more traces are held than there are threads. What
-//! else than one trace of each process a capture may hold, and names that contradict a header, are seen only
-//! once all of it is read; then the answer is "not so", and the capture is read as a whole.
+//! else than one trace of each process a capture may hold, and two places that are one rank, are seen only once all
+//! of it is read; then the answer is "not so", and the capture is read as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::capture::{Deferred, LoadOptions, ReadFile, as_input, read_one};
 use super::{ranks, select};
 use crate::source::{Candidate, Inflating, Position};
-use crate::trace::{HealthCode, Trace};
+use crate::trace::Trace;
 use crate::triage::{self, Input, RankFacts, Triage};
 
 /// Fewer places are held at once without a loss.
@@ -117,13 +117,14 @@ fn read_place<'c>(
     let (triage, facts) =
         triage::triage_of_rank(&inputs, &[], catalogs().ok()?, server_args.cloned(), tp_files).ok()?;
     for (_, file) in &mut heads {
-        let Trace { header, health, .. } = std::mem::take(&mut file.trace);
-        file.trace = Trace { header, health, ..Trace::default() };
+        // What was wrong with it is in the triage.
+        let Trace { header, .. } = std::mem::take(&mut file.trace);
+        file.trace = Trace { header, ..Trace::default() };
     }
     Some(Place { heads, triage, facts })
 }
 
-/// Gives every place its rank; `None` where two places are one rank, or a name contradicts a header.
+/// Gives every place its rank; `None` where two places are one rank.
 fn in_order_of_rank(places: Vec<Place>) -> Option<Streamed> {
     let (mut heads, mut triages) = (Vec::new(), Vec::new());
     for (number, place) in places.into_iter().enumerate() {
@@ -135,11 +136,12 @@ fn in_order_of_rank(places: Vec<Place>) -> Option<Streamed> {
     let mut files: Vec<ReadFile> = heads.into_iter().map(|(.., file)| file).collect();
     let mut notes = Vec::new();
     ranks::assign(&mut files, &mut notes);
-    if files.iter().any(|file| file.trace.health.get(HealthCode::RankDisagrees) > 0) {
-        return None;
-    }
     let mut rank_of: BTreeMap<usize, (u32, u32)> = BTreeMap::new();
     for (number, file) in places_of.into_iter().zip(&files) {
+        // A name that contradicts its header.
+        if let Some((triage, _)) = triages.get_mut(number) {
+            triage.add_health(&file.trace.health);
+        }
         let rank = *rank_of.entry(number).or_insert((file.rank, file.replica));
         if rank != (file.rank, file.replica) {
             return None;
@@ -156,4 +158,73 @@ fn in_order_of_rank(places: Vec<Place>) -> Option<Streamed> {
     }
     triages.sort_by_key(|(triage, _)| triage.rank());
     Some(Streamed { ranks: triages, notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::capture::read_whole;
+    use crate::source::{self, Limits};
+    use crate::synth::{self, presets};
+    use crate::triage::Catalogs;
+
+    /// The triages, the comparison of the ranks and the notes, of both ways to read a capture.
+    fn both_ways(names: &[&str]) -> [(Vec<Triage>, Option<triage::Ranks>, Vec<String>); 2] {
+        let folder =
+            std::env::temp_dir().join(format!("profgate-stream-{}-{}", std::process::id(), names.len()));
+        let (made, capture) = (folder.join("made"), folder.join("capture"));
+        std::fs::create_dir_all(&made).unwrap();
+        std::fs::create_dir_all(&capture).unwrap();
+        let traces = synth::write_capture(&presets::two_rank_tp(), &made).unwrap();
+        for (name, trace) in names.iter().zip(traces.iter().cycle()) {
+            std::fs::copy(trace, capture.join(name)).unwrap();
+        }
+        let catalogs = Catalogs::builtin().unwrap();
+        let options = LoadOptions {
+            threads: 2,
+            rank: None,
+            limits: Limits::default(),
+            server_logs: &[],
+            progress: &|_, _| {},
+        };
+        let inputs = [capture];
+        let located = source::locate(&inputs).unwrap();
+        let Streamed { ranks, notes } = read(&located.candidates, &|| Ok(&catalogs), None, &options).unwrap();
+        let mut whole_notes = Vec::new();
+        let whole =
+            read_whole(&inputs, &[], located, &|| Ok(&catalogs), None, &options, &mut whole_notes).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        [(ranks, notes), (whole, whole_notes)].map(|(ranks, notes)| {
+            let (triages, facts): (Vec<Triage>, Vec<RankFacts>) = ranks.into_iter().unzip();
+            (triages, triage::compare(&facts), notes)
+        })
+    }
+
+    #[test]
+    fn place_by_place_says_what_the_whole_says() {
+        for names in [
+            &["a-TP-0.json.gz", "a-TP-1.json.gz", "a-TP-2.json.gz", "a-TP-3.json.gz"][..],
+            &["a-TP-0-DP-0.json.gz", "a-TP-1-DP-0.json.gz", "a-TP-0-DP-1.json.gz"],
+            &["rank4.json.gz", "rank2.json.gz", "rank7.json.gz", "rank0.json.gz", "rank9.json.gz"],
+        ] {
+            let [streamed, whole] = both_ways(names);
+            assert_eq!(streamed, whole, "{names:?}");
+            assert_eq!(streamed.0.len(), names.len());
+        }
+    }
+
+    #[test]
+    fn files_without_a_place_and_few_places_are_left_to_the_whole() {
+        let candidate = |name: &str| Candidate {
+            path: name.into(),
+            stage: None,
+            position: Position::of(name),
+            is_named: false,
+        };
+        let of = |names: &[&str]| places(&names.iter().map(|name| candidate(name)).collect::<Vec<_>>());
+        assert_eq!(of(&["rank0.json", "rank1.json"]), None);
+        assert_eq!(of(&["rank0.json", "rank1.json", "rank2.json", "other.json"]), None);
+        let both_stages = ["a-TP-0-EXTEND.json", "a-TP-1.json", "a-TP-0-DECODE.json", "a-TP-2.json"];
+        assert_eq!(of(&both_stages), Some(vec![vec![0, 2], vec![1], vec![3]]));
+    }
 }

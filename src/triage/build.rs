@@ -179,14 +179,7 @@ pub fn triage_of_rank(
         overlap_evidence: mode,
         conclusion: conclusion(&stages, health.get(HealthCode::IdleGap) == 0),
         traces,
-        health: health
-            .iter()
-            .map(|(code, count, detail)| HealthEntry {
-                code: code.as_str().to_owned(),
-                count,
-                detail: crate::common::text::shorten_middle(detail, 200),
-            })
-            .collect(),
+        health: health.iter().map(|(code, count, detail)| HealthEntry::new(code, count, detail)).collect(),
         stages,
         similarity,
         unlisted,

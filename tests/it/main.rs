@@ -13,10 +13,12 @@
 mod architecture;
 mod attribution;
 mod bad_input;
+mod both_readers;
 mod captures;
 mod catalog;
 mod comment;
 mod corpus;
+mod damage;
 mod determinism;
 mod docs;
 mod exit_codes;

@@ -3,11 +3,13 @@
 //! Snake-case keys, times in integer nanoseconds, shares in percent. Adding a key is fine; renaming or
 //! removing one is a breaking change. Reports are read back for judging again, so everything deserialises.
 
+mod health;
 mod ranks;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use health::HealthEntry;
 pub use ranks::{Collective, CollectiveRank, Ranks, RoleSpread, Straggler, StragglerRole};
 
 use super::classify::Role;
@@ -92,17 +94,6 @@ pub struct DeviceTime {
     pub busy_ns: i64,
     /// The rest.
     pub idle_ns: i64,
-}
-
-/// One kind of defect that was met.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct HealthEntry {
-    /// Stable code.
-    pub code: String,
-    /// How often.
-    pub count: u64,
-    /// What the first one looked like.
-    pub detail: String,
 }
 
 /// The steps of a stage and the sums over its activities.
@@ -482,11 +473,6 @@ impl Triage {
     /// The rank that this triage speaks for.
     pub fn rank(&self) -> u32 {
         self.traces.first().map_or(0, |entry| entry.rank)
-    }
-
-    /// Sets the rank, where it became known only after the files were read.
-    pub fn set_rank(&mut self, rank: u32) {
-        self.traces.iter_mut().for_each(|entry| entry.rank = rank);
     }
 
     /// GPU activities over all files.
