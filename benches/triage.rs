@@ -24,6 +24,10 @@ const ROUNDS: usize = 5;
 const RANKS: usize = 8;
 
 fn main() {
+    if let Some(folder) = std::env::var_os("PROFGATE_BENCH_WRITE") {
+        traces(Path::new(&folder));
+        return;
+    }
     let folder = std::env::temp_dir().join(format!("profgate-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     println!(
