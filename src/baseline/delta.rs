@@ -189,7 +189,7 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
 /// A row whose steps differ among themselves (a sampling kernel, steps of two kinds in turn) has a mean that
 /// moves with the steps that happened to be captured, by less than half of that difference. A row whose steps
 /// are all alike has no such excuse.
-fn is_same_count(before: Measure, after: Measure) -> bool {
+pub(super) fn is_same_count(before: Measure, after: Measure) -> bool {
     let difference = (after.launches - before.launches).abs();
     difference <= before.launches * 0.005 || difference < before.spread.max(after.spread) / 2.0
 }
@@ -216,7 +216,7 @@ fn overlap_deltas(baseline: &ExpectedStage, capture: &StageObservation) -> Vec<O
             }
         })
         .collect();
-    for (role, found) in &capture.overlaps {
+    for (role, found) in capture.overlaps.iter().filter(|(_, found)| found.is_overlap) {
         if !baseline.overlaps.iter().any(|row| row.value.role == *role) {
             deltas.push(OverlapDelta {
                 role: *role,

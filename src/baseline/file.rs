@@ -7,8 +7,10 @@ use serde::Deserialize;
 
 use super::fingerprint::{Fingerprint, UNKNOWN, Versions};
 use super::observation::{BodyObservation, LayersObservation};
+use super::promise::Promise;
+use super::waived::WaiverRow;
 use crate::common::level::Level;
-use crate::common::yaml::Spanned;
+use crate::common::yaml::{Location, Spanned};
 use crate::triage::{FoundBy, PathState, Role, Stage};
 
 /// A baseline file.
@@ -19,12 +21,36 @@ pub struct Baseline {
     #[schemars(with = "u32", extend("const" = 1))]
     pub schema: Spanned<u32>,
     /// What a capture must match before it is judged.
+    #[serde(default)]
     pub comparable: Comparable,
     /// Where the numbers come from; never compared.
     #[serde(default)]
     pub recorded: Recorded,
+    /// What a person promises. It needs no recorded number.
+    #[serde(default)]
+    #[schemars(with = "Vec<Promise>")]
+    pub expect: Vec<Spanned<Promise>>,
     /// Per stage.
+    #[serde(default)]
     pub stages: BTreeMap<Stage, ExpectedStage>,
+    /// Findings that are accepted for a while.
+    #[serde(default)]
+    #[schemars(with = "Vec<WaiverRow>")]
+    pub waivers: Vec<Spanned<WaiverRow>>,
+}
+
+impl Baseline {
+    /// One that expects nothing, for a scenario that only has promises.
+    pub fn without_numbers() -> Self {
+        Self {
+            schema: Spanned::new(1, Location::UNKNOWN, Location::UNKNOWN),
+            comparable: Comparable::default(),
+            recorded: Recorded::default(),
+            expect: Vec::new(),
+            stages: BTreeMap::new(),
+            waivers: Vec::new(),
+        }
+    }
 }
 
 /// The identity of the recorded capture. A missing key and `unknown` both mean unknown.

@@ -111,7 +111,9 @@ fn merge_stage(parts: &[&StageObservation]) -> Option<StageObservation> {
             parts.iter().filter_map(|part| part.overlaps.get(&role).copied()).collect();
         let (exposed_ns, band) = middle(found.iter().map(|one| one.exposed_ns));
         let hidden_by = found.iter().filter_map(|one| one.hidden_by).min();
-        (!found.is_empty()).then_some((role, OverlapObservation { exposed_ns, band, hidden_by }))
+        let is_overlap = found.iter().any(|one| one.is_overlap);
+        let merged = OverlapObservation { exposed_ns, band, hidden_by, is_overlap };
+        (!found.is_empty()).then_some((role, merged))
     });
     Some(StageObservation {
         found_by: first.found_by,

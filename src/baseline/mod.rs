@@ -3,12 +3,16 @@
 //! Facts only. Whether a difference is acceptable is decided one stage later.
 
 mod delta;
+mod expected;
 mod file;
 mod fingerprint;
 mod merge;
 mod observation;
 mod observe;
+mod promise;
 mod read;
+mod refresh;
+mod waived;
 mod write;
 
 pub use delta::{Change, OverlapDelta, PathDelta, RowDelta, StageDelta, compare};
@@ -23,5 +27,11 @@ pub use observation::{
     PathObservation, RowObservation, StageObservation,
 };
 pub use observe::observe;
+pub use promise::{
+    LaunchRange, Per, Promise, PromisedState, Subject as PromiseSubject, check as check_promises,
+    matches as promise_matches,
+};
 pub use read::parse;
-pub use write::to_yaml;
+pub use refresh::{Held, Noise, refresh};
+pub use waived::WaiverRow;
+pub use write::{Kept, to_yaml, write};

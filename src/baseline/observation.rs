@@ -42,7 +42,7 @@ pub struct StageObservation {
     pub rows: BTreeMap<String, RowObservation>,
     /// Catalog paths, by id.
     pub paths: BTreeMap<String, PathObservation>,
-    /// What of a role's time nothing hides, for communication and every role of which something is hidden.
+    /// What of each role's time nothing hides.
     pub overlaps: BTreeMap<Role, OverlapObservation>,
     /// The repeating bodies, when found.
     pub layers: Option<LayersObservation>,
@@ -138,6 +138,9 @@ pub struct OverlapObservation {
     pub band: Band,
     /// The role that hides most of the rest; `None` when nothing is hidden.
     pub hidden_by: Option<Role>,
+    /// Whether it says something of the program: communication, or a role that is hidden for the most part. A
+    /// role that hides another one is hidden by it for the same time, and that is no overlap of its own.
+    pub is_overlap: bool,
 }
 
 /// The repeating bodies of a step.

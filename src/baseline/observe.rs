@@ -223,15 +223,12 @@ fn observe_overlaps(parts: &[&StageTriage]) -> BTreeMap<Role, OverlapObservation
     let least_hidden = median(&mut busy) as f64 * LEAST_HIDDEN_PART;
     by_role
         .into_iter()
-        .filter_map(|(role, times)| {
+        .map(|(role, times)| {
             let mut exposed: Vec<i64> = times.iter().map(|one| one.exposed_ns).collect();
             let mut hidden: Vec<i64> = times.iter().map(|one| one.hidden_ns).collect();
             let hidden_ns = median(&mut hidden) as f64;
             let whole_ns = median(&mut exposed) as f64 + hidden_ns;
             let is_hidden = hidden_ns >= least_hidden.max(whole_ns * HIDDEN_ROLE_PART).max(1.0);
-            if role != Role::Communication && !is_hidden {
-                return None;
-            }
             // The rank that comes last to a collective does not wait; what it shows is no one's waiting.
             let exposed_ns = match role {
                 Role::Communication => exposed.iter().copied().min().unwrap_or(0),
@@ -243,7 +240,9 @@ fn observe_overlaps(parts: &[&StageTriage]) -> BTreeMap<Role, OverlapObservation
             }
             let most = partners.iter().max_by_key(|(role, ns)| (**ns, std::cmp::Reverse(**role)));
             let hidden_by = most.map(|(role, _)| *role).filter(|_| hidden_ns >= least_hidden.max(1.0));
-            Some((role, OverlapObservation { exposed_ns: exposed_ns as f64, band: Band::ONCE, hidden_by }))
+            let is_overlap = role == Role::Communication || is_hidden;
+            let exposed_ns = exposed_ns as f64;
+            (role, OverlapObservation { exposed_ns, band: Band::ONCE, hidden_by, is_overlap })
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::file::{Baseline, ExpectedStage};
+use super::promise;
 use crate::common::yaml::{self, YamlError};
 
 /// The schema number that this version writes and reads.
@@ -16,13 +17,14 @@ pub fn parse(text: &str, path: &Path) -> Result<Baseline, YamlError> {
         return Err(YamlError::at(path, &baseline.schema, message)
             .with_help("update profgate, or record the baseline anew with this version"));
     }
-    if baseline.stages.is_empty() {
+    promise::check(&baseline.expect, path)?;
+    if baseline.stages.is_empty() && baseline.expect.is_empty() {
         return Err(YamlError {
             path: path.to_owned(),
             line: 0,
             column: 0,
             message: "`stages` is empty, so nothing would be judged".to_owned(),
-            help: Some("record the baseline from a capture".to_owned()),
+            help: Some("record the baseline from a capture, or promise something under `expect`".to_owned()),
         });
     }
     for stage in baseline.stages.values() {

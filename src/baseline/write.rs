@@ -1,15 +1,44 @@
 //! A baseline as text: sorted, three significant digits, one row a line, no clock, host or path.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::fingerprint::{Fingerprint, UNKNOWN};
 use super::observation::{Band, BodyObservation, Observation, StageObservation};
+use crate::common::level::Level;
 use crate::common::text::{digits3, launches};
 use crate::common::yaml::scalar;
-use crate::triage::PathState;
+use crate::triage::{PathState, Role, Stage};
+
+/// What a person added to a baseline and a refresh keeps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kept {
+    /// The server's commit.
+    pub commit: Option<String>,
+    /// The lines of `expect:`, as they stand.
+    pub expect: String,
+    /// The lines of `waivers:`, as they stand.
+    pub waivers: String,
+    /// Levels of rows: by stage, and kernel, path or role.
+    pub levels: BTreeMap<(Stage, String), Level>,
+    /// Limits of overlap rows, in microseconds.
+    pub at_most: BTreeMap<(Stage, Role), f64>,
+}
+
+impl Kept {
+    fn level(&self, stage: Stage, subject: &str) -> Option<String> {
+        let level = self.levels.get(&(stage, subject.to_owned()))?;
+        Some(pair("level", level.as_str()))
+    }
+}
 
 /// Writes an observation as a baseline file. Same observation, same bytes.
 pub fn to_yaml(observation: &Observation, commit: Option<&str>) -> String {
+    write(observation, &Kept { commit: commit.map(str::to_owned), ..Kept::default() })
+}
+
+/// Writes an observation as a baseline file, with what a person added to it.
+pub fn write(observation: &Observation, kept: &Kept) -> String {
     let mut out = String::new();
     out.push_str(
         "# Written by `profgate baseline record`. Review it like code; times are microseconds of one step.\n",
@@ -23,7 +52,7 @@ pub fn to_yaml(observation: &Observation, commit: Option<&str>) -> String {
     for (key, value) in observation.versions.parts() {
         recorded.extend(value.map(|value| pair(key, &scalar(&value))));
     }
-    if let Some(commit) = commit {
+    if let Some(commit) = &kept.commit {
         recorded.push(pair("commit", &scalar(commit)));
     }
     if !observation.server_args.is_empty() {
@@ -32,13 +61,17 @@ pub fn to_yaml(observation: &Observation, commit: Option<&str>) -> String {
         recorded.push(format!("server-args: {{ {} }}", args.join(", ")));
     }
     line(&mut out, 0, "recorded", &recorded);
-    out.push_str("stages:\n");
+    out.push_str(&kept.expect);
+    if !observation.stages.is_empty() {
+        out.push_str("stages:\n");
+    }
     for (stage, observed) in &observation.stages {
         out.push_str("  ");
         out.push_str(stage.as_str());
         out.push_str(":\n");
-        write_stage(&mut out, observed, observation.captures);
+        write_stage(&mut out, *stage, observed, observation.captures, kept);
     }
+    out.push_str(&kept.waivers);
     out
 }
 
@@ -62,7 +95,7 @@ fn comparable(fingerprint: &Fingerprint) -> Vec<String> {
 /// How far a number moved, where there were repeats; `n` where not every capture has it.
 fn band_parts(band: Band, captures: u32) -> Vec<String> {
     let mut parts = Vec::new();
-    if captures > 1 {
+    if captures > 1 || band.captures > 1 {
         parts.push(pair("mad-us", &digits3(band.mad_ns / 1e3)));
         if band.captures != captures {
             parts.push(pair("n", &band.captures.to_string()));
@@ -71,7 +104,7 @@ fn band_parts(band: Band, captures: u32) -> Vec<String> {
     parts
 }
 
-fn write_stage(out: &mut String, stage: &StageObservation, captures: u32) {
+fn write_stage(out: &mut String, name: Stage, stage: &StageObservation, captures: u32, kept: &Kept) {
     let mut steps = vec![
         pair("found-by", stage.found_by.as_str()),
         pair("activities", &launches(stage.activities)),
@@ -106,6 +139,7 @@ fn write_stage(out: &mut String, stage: &StageObservation, captures: u32) {
             pair("each-mad-us", &digits3(row.measure.each_mad_ns / 1e3)),
             pair("share", &digits3(row.share_pct)),
         ]);
+        parts.extend(kept.level(name, kernel));
         item(out, 6, &parts);
     }
     // A path that the gates leave open is no promise, and neither is one that does nothing here.
@@ -117,29 +151,33 @@ fn write_stage(out: &mut String, stage: &StageObservation, captures: u32) {
     if !paths.is_empty() {
         out.push_str("    paths:\n");
         for (id, path) in paths {
-            let parts = [
+            let mut parts = vec![
                 pair("path", &scalar(id)),
                 pair("expect", path.state.as_str()),
                 pair("fused", &path.fused.to_string()),
                 pair("split", &path.split.to_string()),
             ];
+            parts.extend(kept.level(name, id));
             item(out, 6, &parts);
         }
     }
-    write_overlaps(out, stage, captures);
+    write_overlaps(out, name, stage, captures, kept);
     write_layers(out, stage);
 }
 
-fn write_overlaps(out: &mut String, stage: &StageObservation, captures: u32) {
-    if stage.overlaps.is_empty() {
+fn write_overlaps(out: &mut String, name: Stage, stage: &StageObservation, captures: u32, kept: &Kept) {
+    let mut overlaps = stage.overlaps.iter().filter(|(_, overlap)| overlap.is_overlap).peekable();
+    if overlaps.peek().is_none() {
         return;
     }
     out.push_str("    overlaps:\n");
-    for (role, overlap) in &stage.overlaps {
+    for (role, overlap) in overlaps {
         let mut parts = vec![pair("role", role.as_str())];
         parts.extend(overlap.hidden_by.map(|role| pair("hidden-by", role.as_str())));
         parts.push(pair("exposed-us", &digits3(overlap.exposed_ns / 1e3)));
         parts.extend(band_parts(overlap.band, captures));
+        parts.extend(kept.at_most.get(&(name, *role)).map(|limit| pair("at-most", &digits3(*limit))));
+        parts.extend(kept.level(name, role.as_str()));
         item(out, 6, &parts);
     }
 }

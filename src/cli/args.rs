@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::baseline::args::BaselineArgs;
 use super::catalog::args::CatalogArgs;
 use super::completions::{CompletionsArgs, ManArgs};
 use super::explain::ExplainArgs;
@@ -11,6 +12,7 @@ use super::github::GithubArgs;
 use super::init::InitArgs;
 use super::report::ReportArgs;
 use super::schema::SchemaArgs;
+use crate::common::date::Date;
 use crate::verdict::{OnInconclusive, OnMissingBaseline};
 
 /// Exit codes, the same for every command.
@@ -83,7 +85,9 @@ pub enum Command {
     Triage(TriageArgs),
     /// Judge captures against their baselines, write every report, set the exit code
     Check(CheckArgs),
-    /// Write baselines from captures
+    /// Compare two captures without a baseline: what changed, kernel by kernel and in the order of the layer
+    Diff(DiffArgs),
+    /// Write, refresh, compare and examine baselines
     Baseline(BaselineArgs),
     /// Create or update the one comment of a pull request, from report.json
     Comment(CommentArgs),
@@ -185,24 +189,15 @@ Examples:
 
 report.json, junit.xml and comment.md are written before a non-zero exit.")]
 pub struct CheckArgs {
-    /// Scenarios of the configuration; with --baseline, the traces themselves
-    #[arg(value_name = "SCENARIO")]
-    pub scenarios: Vec<String>,
-    /// The configuration [default: profgate.yaml]
-    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
-    pub config: Option<PathBuf>,
-    /// Judge against this baseline, without a configuration
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-    /// Take the configuration's baselines from this directory, by file name
-    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
-    pub baseline_dir: Option<PathBuf>,
-    /// Traces to judge; names the scenario where the configuration has several
-    #[arg(long = "input", value_name = "[SCENARIO=]PATH")]
-    pub inputs: Vec<String>,
+    /// Which scenarios.
+    #[command(flatten)]
+    pub of: ScenarioArgs,
     /// A capture that names the source of what the traces measured
     #[arg(long, visible_alias = "mapping-input", value_name = "[SCENARIO=]PATH")]
     pub mapping: Vec<String>,
+    /// A second, fresh capture of the same; a finding about time that it does not repeat only warns
+    #[arg(long, value_name = "[SCENARIO=]PATH")]
+    pub confirm: Vec<String>,
     /// Files that the change under test touches: a file with one path a line, or paths with commas between
     /// them; findings whose code they hold are marked
     #[arg(long, value_name = "FILE|LIST")]
@@ -231,6 +226,39 @@ pub struct CheckArgs {
     /// Leave rows below this share of GPU time, in percent, out of the tables
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub min_share: Option<f64>,
+    /// Commit messages whose `Profgate-Waive:` trailers count for this run
+    #[arg(long, value_name = "FILE")]
+    pub trailers: Option<PathBuf>,
+    /// The day against which waivers are held [default: today, in UTC]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub today: Option<Date>,
+}
+
+/// The scenarios that a command is about.
+#[derive(Debug, Args)]
+pub struct ScenarioArgs {
+    /// Scenarios of the configuration; with --baseline, the traces themselves
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// The configuration [default: profgate.yaml]
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub config: Option<PathBuf>,
+    /// Judge against this baseline, without a configuration
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Take the configuration's baselines from this directory, by file name
+    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
+    pub baseline_dir: Option<PathBuf>,
+    /// Traces to judge; names the scenario where the configuration has several
+    #[arg(long = "input", value_name = "[SCENARIO=]PATH")]
+    pub inputs: Vec<String>,
+}
+
+impl ScenarioArgs {
+    /// Every scenario of a configuration as it stands.
+    pub fn of_config(config: Option<PathBuf>) -> Self {
+        Self { scenarios: Vec::new(), config, baseline: None, baseline_dir: None, inputs: Vec::new() }
+    }
 }
 
 /// What to print of a verdict.
@@ -283,40 +311,25 @@ impl From<MissingArg> for OnMissingBaseline {
     }
 }
 
-/// `profgate baseline`.
-#[derive(Debug, Args)]
-pub struct BaselineArgs {
-    /// What to do with baselines.
-    #[command(subcommand)]
-    pub command: BaselineCommand,
-}
-
-/// What to do with baselines.
-#[derive(Debug, Subcommand)]
-pub enum BaselineCommand {
-    /// Write a baseline from one capture
-    Record(RecordArgs),
-}
-
-/// `profgate baseline record`.
+/// `profgate diff`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  profgate baseline record traces/ -o baselines/qwen3-30b-decode.b300.yaml
-  profgate baseline record traces/ --commit \"$(git rev-parse --short HEAD)\"")]
-pub struct RecordArgs {
-    /// Trace files, quoted patterns, or the directory of one capture
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
-    #[arg(long, value_name = "FILE")]
-    pub server_log: Vec<PathBuf>,
-    /// Where to write; standard output when not given
+  profgate diff before/ after/
+  profgate diff before/ after/ --format json | jq '.scenarios[0].price'
+
+Exit code 0 whatever changed, and 3 when the two cannot be compared; `profgate check` is the gate.")]
+pub struct DiffArgs {
+    /// The capture before: a trace, a directory, a quoted pattern, or a report of profgate
+    pub old: PathBuf,
+    /// The capture after
+    pub new: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The server's commit, to note in the file
-    #[arg(long, value_name = "REV")]
-    pub commit: Option<String>,
 }
 
 fn rank(text: &str) -> Result<RankArg, String> {

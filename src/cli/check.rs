@@ -1,28 +1,30 @@
 //! `profgate check`: the gate.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
 use super::context::Context;
 use super::error::CliError;
 use super::github;
-use crate::common::text::nearest;
-use crate::config::{self, Config};
+use super::scenarios::{Paths, replace_paths, resolve};
+use crate::common::date::Date;
 use crate::publish::files::ReportSet;
 use crate::report;
-use crate::run::check::{CheckOptions, Scenario, check};
-use crate::verdict::{CheckReport, Policy};
-
-/// The scenario's name where no configuration gives one.
-const UNNAMED: &str = "capture";
+use crate::run::check::{CheckOptions, check};
+use crate::verdict::{self, CheckReport, Waiver};
 
 /// Judges, writes every report, prints, and says how the process ends.
 pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let reports = ReportSet { dir: args.report_dir.clone() };
     reports.prepare()?;
     reports.clear()?;
-    let (scenarios, mut policy) = resolve(args)?;
+    let (mut scenarios, mut policy) = resolve(&args.of)?;
+    replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
+    replace_paths(&mut scenarios, &args.confirm, Paths::Confirm)?;
+    let waivers = trailers(args)?;
+    for scenario in &mut scenarios {
+        scenario.waivers.extend(waivers.iter().cloned());
+    }
     if let Some(min_share) = args.min_share {
         policy.min_share = min_share;
     }
@@ -33,6 +35,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     policy.exit_zero = args.exit_zero;
     let options = CheckOptions {
         policy,
+        today: args.today.unwrap_or_else(Date::today),
         changed_files: changed_files(args)?,
         load: context.load_options(None, &args.server_log, &progress),
     };
@@ -45,6 +48,25 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     github::publish(&args.github, &report, Some(&reports), context)?;
     context.print(&render(&report, args, context))?;
     Ok(report.exit_code)
+}
+
+/// Waivers of this run alone, from the messages of its commits.
+fn trailers(args: &CheckArgs) -> Result<Vec<Waiver>, CliError> {
+    let Some(path) = &args.trailers else { return Ok(Vec::new()) };
+    let name = path.display().to_string();
+    let text = crate::source::read_text(path).map_err(|error| CliError {
+        what: "cannot read the commit messages".to_owned(),
+        place: format!("{name}: {error}"),
+        help: "write them before: git log --format=%B origin/main..HEAD > commits.txt".to_owned(),
+        exit: 5,
+    })?;
+    verdict::waivers_of_trailers(&text, &name).map_err(|error| {
+        CliError::usage(
+            "cannot use a waiver",
+            format!("{name}:{}: {}", error.line, error.message),
+            error.help,
+        )
+    })
 }
 
 /// The files of `--changed-files`: the lines of a file that is there, else a list with commas.
@@ -82,163 +104,4 @@ fn render(report: &CheckReport, args: &CheckArgs, context: &Context) -> String {
         CheckFormat::Text if context.quiet => report::text::check_line(report),
         CheckFormat::Text => report::text::check(report, context.width, context.color),
     }
-}
-
-/// What the arguments and the configuration mean together.
-fn resolve(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
-    match &args.baseline {
-        Some(baseline) => Ok((vec![without_config(args, baseline)?], Policy::default())),
-        None => with_config(args),
-    }
-}
-
-fn without_config(args: &CheckArgs, baseline: &Path) -> Result<Scenario, CliError> {
-    let mut name = UNNAMED.to_owned();
-    let mut inputs: Vec<PathBuf> = args.scenarios.iter().map(PathBuf::from).collect();
-    for input in &args.inputs {
-        // A path may hold an equals sign; the part before it is a name only where no such file exists.
-        match input.split_once('=') {
-            Some((before, path)) if is_name(before) && !Path::new(input).exists() => {
-                before.clone_into(&mut name);
-                inputs.push(PathBuf::from(path));
-            }
-            _ => inputs.push(PathBuf::from(input)),
-        }
-    }
-    if inputs.is_empty() {
-        return Err(CliError::usage(
-            "no traces to judge",
-            "--baseline was given without an input",
-            "name them: profgate check --baseline FILE TRACES",
-        ));
-    }
-    let mut scenarios = [Scenario {
-        name,
-        inputs,
-        mapping: Vec::new(),
-        baseline: baseline.to_owned(),
-        levels: BTreeMap::new(),
-    }];
-    replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
-    let [scenario] = scenarios;
-    Ok(scenario)
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-}
-
-fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
-    let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
-    let text = crate::source::read_text(&path).map_err(|error| CliError {
-        what: "cannot read the configuration".to_owned(),
-        place: format!("{}: {error}", path.display()),
-        help: "name one with --config, or judge without: profgate check --baseline FILE TRACES".to_owned(),
-        exit: 2,
-    })?;
-    let config = config::parse(&text, &path).map_err(|error| CliError::yaml("configuration", &error))?;
-    let base = path.parent().unwrap_or_else(|| Path::new(""));
-    let wanted = chosen(&config, &args.scenarios, &path)?;
-    let mut scenarios: Vec<Scenario> = wanted
-        .into_iter()
-        .filter_map(|name| {
-            let scenario = config.scenarios.get(&name)?;
-            Some(Scenario {
-                inputs: scenario.input.value.0.iter().map(|input| base.join(input)).collect(),
-                mapping: scenario
-                    .mapping
-                    .iter()
-                    .flat_map(|mapping| &mapping.value.0)
-                    .map(|input| base.join(input))
-                    .collect(),
-                baseline: baseline_of(args, base, &scenario.baseline),
-                levels: scenario.levels.iter().map(|(code, level)| (*code, level.value)).collect(),
-                name,
-            })
-        })
-        .collect();
-    replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
-    replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
-    Ok((scenarios, config.policy()))
-}
-
-/// The scenario's baseline: beside the configuration, or in the directory that takes the place of its folder.
-fn baseline_of(args: &CheckArgs, base: &Path, named: &Path) -> PathBuf {
-    match (&args.baseline_dir, named.file_name()) {
-        (Some(dir), Some(name)) => dir.join(name),
-        _ => base.join(named),
-    }
-}
-
-fn chosen(config: &Config, wanted: &[String], path: &Path) -> Result<Vec<String>, CliError> {
-    if config.scenarios.is_empty() {
-        return Err(CliError::usage(
-            "there is no scenario to check",
-            format!("{}: `scenarios` is empty", path.display()),
-            "add one with its `input` and `baseline`",
-        ));
-    }
-    if wanted.is_empty() {
-        return Ok(config.scenarios.keys().cloned().collect());
-    }
-    for name in wanted {
-        if !config.scenarios.contains_key(name) {
-            return Err(unknown_scenario(name, config.scenarios.keys().map(String::as_str)));
-        }
-    }
-    Ok(wanted.to_vec())
-}
-
-fn unknown_scenario<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> CliError {
-    let help = match nearest(name, known.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known scenarios: {}", known.collect::<Vec<_>>().join(", ")),
-    };
-    CliError::usage("unknown scenario", name, help)
-}
-
-/// Which paths of a scenario an option replaces.
-#[derive(Debug, Clone, Copy)]
-enum Paths {
-    Input,
-    Mapping,
-}
-
-/// `--input` and `--mapping` replace a scenario's own; several for one scenario add up.
-fn replace_paths(scenarios: &mut [Scenario], inputs: &[String], which: Paths) -> Result<(), CliError> {
-    let option = match which {
-        Paths::Input => "--input",
-        Paths::Mapping => "--mapping",
-    };
-    let mut replaced: Vec<String> = Vec::new();
-    let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
-    for input in inputs {
-        let (name, path) = match input.split_once('=') {
-            Some((name, path)) if names.iter().any(|known| known == name) => (name.to_owned(), path),
-            Some((name, _)) if is_name(name) && !Path::new(input).exists() => {
-                return Err(unknown_scenario(name, names.iter().map(String::as_str)));
-            }
-            _ => match names.as_slice() {
-                [only] => (only.clone(), input.as_str()),
-                _ => {
-                    return Err(CliError::usage(
-                        "which scenario is this path for?",
-                        input.clone(),
-                        format!("write {option} SCENARIO={input}"),
-                    ));
-                }
-            },
-        };
-        let Some(scenario) = scenarios.iter_mut().find(|scenario| scenario.name == name) else { continue };
-        let paths = match which {
-            Paths::Input => &mut scenario.inputs,
-            Paths::Mapping => &mut scenario.mapping,
-        };
-        if !replaced.contains(&name) {
-            paths.clear();
-            replaced.push(name);
-        }
-        paths.push(PathBuf::from(path));
-    }
-    Ok(())
 }

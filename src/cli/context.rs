@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 
 use clap::Parser;
 
-use super::args::{BaselineCommand, Cli, ColorWhen, Command, Global};
+use super::args::{Cli, ColorWhen, Command, Global};
+use super::baseline::args::BaselineCommand;
 use super::error::CliError;
 use super::{
-    catalog, check, comment, completions, demo, explain, init, record, report, schema, triage, usage,
+    baseline, catalog, check, comment, completions, demo, diff, explain, init, report, schema, triage, usage,
     user_catalogs,
 };
 use crate::common::link::DocsUrl;
@@ -47,6 +48,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
     match command {
         Command::Triage(args) => triage::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
         Command::Comment(args) => comment::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
         Command::Report(args) => report::run(args, context),
@@ -57,7 +59,10 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Man(args) => completions::man(args, context),
         Command::Demo(args) => demo::run(args, context),
         Command::Baseline(args) => match &args.command {
-            BaselineCommand::Record(args) => record::run(args, context),
+            BaselineCommand::Record(args) => baseline::record::run(args, context),
+            BaselineCommand::Refresh(args) => baseline::refresh::run(args, context),
+            BaselineCommand::Diff(args) => baseline::diff::run(args, context),
+            BaselineCommand::Lint(args) => baseline::lint::run(args, context),
         },
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::args::DemoArgs;
 use super::context::Context;
 use super::error::CliError;
+use crate::common::date::Date;
 use crate::publish::files::{self, ReportSet};
 use crate::report;
 use crate::run::check::{CheckOptions, Scenario, check};
@@ -63,11 +64,16 @@ fn judge(
         name: "demo-moe-decode".to_owned(),
         inputs: vec![PathBuf::from(capture)],
         mapping: Vec::new(),
-        baseline: baseline.to_owned(),
+        confirm: Vec::new(),
+        baseline: Some(baseline.to_owned()),
+        workload: None,
+        promises: Vec::new(),
+        waivers: Vec::new(),
     };
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {
         policy: Policy::default(),
+        today: Date::today(),
         changed_files: Vec::new(),
         load: context.load_options(None, &[], &progress),
     };

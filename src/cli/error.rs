@@ -8,6 +8,8 @@ use crate::common::yaml::YamlError;
 use crate::publish::files::PublishError;
 use crate::run::CaptureError;
 use crate::run::check::CheckError;
+use crate::run::refresh::RefreshError;
+use crate::run::repeats::RepeatsError;
 use crate::source::SourceError;
 
 /// A command that ended without doing its work.
@@ -68,6 +70,46 @@ impl From<CaptureError> for CliError {
             _ => "cannot read the capture",
         };
         Self { what: what.to_owned(), place: error.to_string(), help: error.help().to_owned(), exit }
+    }
+}
+
+impl From<RepeatsError> for CliError {
+    fn from(error: RepeatsError) -> Self {
+        let (place, help) = (error.to_string(), error.help().to_owned());
+        match error {
+            RepeatsError::Capture(error) => error.into(),
+            RepeatsError::Doubt { .. } => {
+                Self { what: "this capture cannot become a baseline".to_owned(), place, help, exit: 3 }
+            }
+            RepeatsError::Report { .. } => {
+                Self { what: "this report cannot become a baseline".to_owned(), place, help, exit: 2 }
+            }
+            RepeatsError::NoRepeats { .. } => {
+                Self { what: "these captures cannot make one baseline".to_owned(), place, help, exit: 2 }
+            }
+        }
+    }
+}
+
+impl From<RefreshError> for CliError {
+    fn from(error: RefreshError) -> Self {
+        let place = error.to_string();
+        match error {
+            RefreshError::Check(error) => error.into(),
+            RefreshError::Repeats(error) => error.into(),
+            RefreshError::Missing(path) => Self {
+                what: "there is no baseline to refresh".to_owned(),
+                place,
+                help: format!("record one: profgate baseline record TRACES -o {}", path.display()),
+                exit: 4,
+            },
+            RefreshError::Doubt(finding) => Self {
+                what: "inconclusive: these captures cannot be held against the baseline".to_owned(),
+                place,
+                help: finding.help.clone(),
+                exit: 3,
+            },
+        }
     }
 }
 

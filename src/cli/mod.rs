@@ -1,18 +1,20 @@
 //! The command line: what was typed, what is meant, what is printed, how the process ends.
 
 mod args;
+mod baseline;
 mod catalog;
 mod check;
 mod comment;
 mod completions;
 mod context;
 mod demo;
+mod diff;
 mod error;
 mod explain;
 mod github;
 mod init;
-mod record;
 mod report;
+mod scenarios;
 mod schema;
 mod triage;
 mod usage;

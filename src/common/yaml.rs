@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-pub use serde_yaml::Spanned;
+pub use serde_yaml::{Location, Spanned};
 
 use super::text::nearest;
 
@@ -93,6 +93,20 @@ fn explain(error: &serde_yaml::Error, path: &Path) -> YamlError {
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).trim_end_matches([',', ':']).to_owned()
+}
+
+/// The lines of a top-level key as they stand, comments inside included; empty when there is no such key.
+///
+/// Ends before the next line that begins with a letter. Comments that stand directly above that line belong to it.
+pub fn block(text: &str, key: &str) -> String {
+    let is_key = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':'));
+    let mut lines: Vec<&str> = text.lines().skip_while(|line| !is_key(line)).collect();
+    let next = lines.iter().skip(1).position(|line| line.starts_with(|c: char| c.is_ascii_alphabetic()));
+    lines.truncate(next.map_or(lines.len(), |at| at + 1));
+    while lines.last().is_some_and(|line| line.is_empty() || line.starts_with('#')) {
+        lines.pop();
+    }
+    lines.into_iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A text as a YAML scalar: bare where that is unambiguous, else double-quoted.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::yaml::{self, Spanned, YamlError};
-use crate::verdict::{Code, Kind, Level, Policy};
+use crate::verdict::{Code, Kind, Level, Policy, Promise, Waiver, WaiverRow, check_promises};
 
 /// The schema number that this version reads.
 const SCHEMA: u32 = 1;
@@ -28,6 +28,7 @@ pub struct Config {
 
 /// One scenario.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{ "required": ["baseline"] }, { "required": ["expect"] }]))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigScenario {
     /// Trace file or directory, relative to the configuration.
@@ -37,8 +38,18 @@ pub struct ConfigScenario {
     #[serde(default)]
     #[schemars(with = "Option<Inputs>")]
     pub mapping: Option<Spanned<Inputs>>,
-    /// Baseline file, relative to the configuration.
-    pub baseline: PathBuf,
+    /// Baseline file, relative to the configuration. A scenario with promises can do without.
+    pub baseline: Option<PathBuf>,
+    /// What was sent to the server, in the user's words; a baseline of another workload is not comparable.
+    pub workload: Option<String>,
+    /// What a person promises. It needs no recorded number.
+    #[serde(default)]
+    #[schemars(with = "Vec<Promise>")]
+    pub expect: Vec<Spanned<Promise>>,
+    /// Findings that are accepted for a while.
+    #[serde(default)]
+    #[schemars(with = "Vec<WaiverRow>")]
+    pub waivers: Vec<Spanned<WaiverRow>>,
     /// Levels by finding code, for this scenario only.
     #[serde(default)]
     #[schemars(schema_with = "levels")]
@@ -135,6 +146,16 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
                     .with_help("name a trace file or a directory"));
             }
         }
+        check_promises(&scenario.expect, path)?;
+        Waiver::of_rows(&scenario.waivers, path)?;
+        if scenario.baseline.is_none() && scenario.expect.is_empty() {
+            return Err(YamlError::at(
+                path,
+                &scenario.input,
+                "the scenario has neither `baseline` nor `expect`",
+            )
+            .with_help("name its baseline, or promise something under `expect`"));
+        }
     }
     let of_scenarios = config.scenarios.values().flat_map(|scenario| &scenario.levels);
     for (code, level) in config.policy.levels.iter().chain(of_scenarios) {
@@ -166,7 +187,7 @@ mod tests {
     #[test]
     fn a_small_file_is_enough() {
         let config = parse(GOOD, Path::new("profgate.yaml")).unwrap();
-        assert_eq!(config.scenarios["a"].baseline, Path::new("b.yaml"));
+        assert_eq!(config.scenarios["a"].baseline.as_deref(), Some(Path::new("b.yaml")));
         assert_eq!(config.policy().min_share, 1.0);
     }
 
@@ -192,6 +213,40 @@ mod tests {
         let empty = error("schema: 1\nscenarios:\n  a: { input: t/, mapping: [], baseline: b.yaml }\n");
         assert_eq!(empty.place(), "profgate.yaml:3:28");
         assert!(empty.message.contains("`mapping`"), "{}", empty.message);
+    }
+
+    #[test]
+    fn a_scenario_needs_a_baseline_or_a_promise() {
+        let wrong = error("schema: 1\nscenarios:\n  a: { input: t/ }\n");
+        assert_eq!(wrong.line, 3);
+        assert!(wrong.message.contains("neither `baseline` nor `expect`"), "{}", wrong.message);
+        let text = "schema: 1\nscenarios:\n  a:\n    input: t/\n    expect:\n      - { path: p }\n";
+        assert_eq!(parse(text, Path::new("p.yaml")).unwrap().scenarios["a"].expect.len(), 1);
+        let typo = error(&text.replace("path: p", "path: p, state: required"));
+        assert_eq!(typo.line, 6);
+    }
+
+    #[test]
+    fn a_waiver_that_is_not_in_order_names_its_place() {
+        let row = "{ finding: kernel-slower, subject: k, reason: r, owner: o, until: 2027-01-31 }";
+        let file = |row: &str| {
+            format!(
+                "schema: 1\nscenarios:\n  a:\n    input: t/\n    baseline: b.yaml\n    waivers:\n      - {row}\n"
+            )
+        };
+        assert!(parse(&file(row), Path::new("p.yaml")).is_ok());
+        for (from, to, said) in [
+            ("kernel-slower", "kernel-slowr", "unknown finding"),
+            ("kernel-slower", "capture-empty", "cannot be waived"),
+            ("until: 2027-01-31", "until: 2027-02-30", "no day"),
+            ("reason: r", "reason: \" \"", "no reason"),
+            ("owner: o, ", "", "key `owner` is missing"),
+            ("2027-01-31", "2027-01-31, max-delta: 8", "no percentage"),
+        ] {
+            let wrong = error(&file(&row.replace(from, to)));
+            assert!(wrong.message.contains(said), "{to}: {}", wrong.message);
+            assert_eq!(wrong.line, 7, "{to}");
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ fn scenario(name: &str, findings: Vec<Finding>) -> ScenarioReport {
         price: Vec::new(),
         layer_diff: Vec::new(),
         unknowns: Vec::new(),
+        waivers: Vec::new(),
         notes: Vec::new(),
         cases: Vec::new(),
         triage: None,

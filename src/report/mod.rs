@@ -5,6 +5,7 @@
 //! file or environment is read, so the same report gives the same bytes. Names in a report were written by
 //! whoever wrote the kernels: each rendering makes them harmless where it puts them down.
 
+pub mod changes;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod github;

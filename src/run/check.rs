@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureError, LoadOptions, load_mapped};
 use super::record::record;
-use crate::baseline::{self, observe};
+use super::terms;
+use crate::baseline::{self, Observation, observe};
+use crate::common::date::Date;
 use crate::common::yaml::YamlError;
 use crate::source::{self, SourceError};
 use crate::triage::Catalogs;
 use crate::verdict::{
-    BaselineRef, Basis, CheckReport, Code, Finding, Judged, Level, OnMissingBaseline, Policy, ScenarioReport,
-    doubts_about_capture, judge, unjudged,
+    BaselineRef, Basis, CheckReport, Code, Finding, Judged, Level, OnMissingBaseline, PlacedPromise, Policy,
+    ScenarioReport, Terms, Waiver, confirm, doubts_about_capture, has_open_time, judge, judge_promises,
+    unjudged,
 };
 
 /// One scenario, its paths resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Scenario {
     /// Its name.
     pub name: String,
@@ -23,8 +26,16 @@ pub struct Scenario {
     pub inputs: Vec<PathBuf>,
     /// Where a capture lies that names the source of what the inputs measured; may be empty.
     pub mapping: Vec<PathBuf>,
-    /// Where the baseline lies.
-    pub baseline: PathBuf,
+    /// Where a second, fresh capture of the same lies; may be empty.
+    pub confirm: Vec<PathBuf>,
+    /// Where the baseline lies; `None` of a scenario that has promises only.
+    pub baseline: Option<PathBuf>,
+    /// What was sent to the server, in the user's words.
+    pub workload: Option<String>,
+    /// What the configuration promises.
+    pub promises: Vec<PlacedPromise>,
+    /// What the configuration and the commits accept.
+    pub waivers: Vec<Waiver>,
     /// Levels that differ from the policy's, for this scenario.
     pub levels: BTreeMap<Code, Level>,
 }
@@ -33,6 +44,8 @@ pub struct Scenario {
 pub struct CheckOptions<'a> {
     /// Levels, thresholds, and what decides the exit code.
     pub policy: Policy,
+    /// The day against which waivers are held.
+    pub today: Date,
     /// Files that the change under test touches.
     pub changed_files: Vec<String>,
     /// How captures are read.
@@ -70,7 +83,16 @@ pub fn check(
     // A broken baseline shall be known before minutes go into reading traces.
     let mut baselines = Vec::new();
     for scenario in scenarios {
-        baselines.push(read_baseline(&scenario.baseline)?);
+        baselines.push(match &scenario.baseline {
+            Some(path) => read_baseline(path)?,
+            None => None,
+        });
+    }
+    for (scenario, baseline) in scenarios.iter().zip(&baselines) {
+        terms::known_paths(&scenario.promises, &catalogs.paths)?;
+        if let Some(file) = baseline {
+            terms::known_paths(&file.promises, &catalogs.paths)?;
+        }
     }
     let mut reports = Vec::new();
     for (scenario, baseline) in scenarios.iter().zip(baselines) {
@@ -79,13 +101,22 @@ pub fn check(
     Ok(CheckReport::conclude(options.policy.clone(), reports))
 }
 
-struct BaselineFile {
-    baseline: baseline::Baseline,
-    text: String,
-    sha256: String,
+/// A baseline that was read.
+pub(super) struct BaselineFile {
+    /// What it says.
+    pub baseline: baseline::Baseline,
+    /// As it stands in the file.
+    pub text: String,
+    /// Digest of the file.
+    pub sha256: String,
+    /// What it promises.
+    pub promises: Vec<PlacedPromise>,
+    /// What it waives.
+    pub waivers: Vec<Waiver>,
 }
 
-fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
+/// Reads a baseline; `None` when there is no such file.
+pub(super) fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
     let text = match source::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -97,7 +128,10 @@ fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
         Err(error) => return Err(CheckError::Io { path: path.to_owned(), reason: error.to_string() }),
     };
     let sha256 = source::sha256(text.as_bytes());
-    Ok(Some(BaselineFile { baseline: baseline::parse(&text, path)?, text, sha256 }))
+    let baseline = baseline::parse(&text, path)?;
+    let promises = PlacedPromise::of_baseline(&baseline, &path.display().to_string());
+    let waivers = Waiver::of_rows(&baseline.waivers, path)?;
+    Ok(Some(BaselineFile { baseline, text, sha256, promises, waivers }))
 }
 
 fn one(
@@ -107,9 +141,15 @@ fn one(
     options: &CheckOptions<'_>,
 ) -> Result<ScenarioReport, CheckError> {
     let policy = options.policy.with_levels(&scenario.levels);
-    let path = scenario.baseline.display().to_string();
+    let named = scenario.baseline.as_deref();
+    let path = match (named, scenario.promises.first()) {
+        (Some(path), _) => path.display().to_string(),
+        (None, first) => first.map(|promise| promise.file.clone()).unwrap_or_default(),
+    };
     let reference =
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
+    let terms =
+        terms::of(scenario, baseline.as_ref().map(|file| (&file.promises, &file.waivers)), options.today);
     let capture = match load_mapped(&scenario.inputs, &scenario.mapping, catalogs, &options.load) {
         Ok(capture) => capture,
         // Files that make no capture are a mistake in naming them, as in every other command.
@@ -121,6 +161,7 @@ fn one(
                 doubts: Vec::new(),
                 triage: None,
                 notes: Vec::new(),
+                terms: &terms,
                 changed_files: &options.changed_files,
             };
             return Ok(unjudged(subject, capture_finding(&error, scenario), &policy));
@@ -132,39 +173,57 @@ fn one(
         doubts: doubts_about_capture(&capture.ranks),
         triage: capture.ranks.first(),
         notes,
+        terms: &terms,
         changed_files: &options.changed_files,
     };
-    let observation = observe(&capture.ranks);
+    let mut observation = observe(&capture.ranks);
+    observation.fingerprint.workload.clone_from(&scenario.workload);
     let with_basis = |mut report: ScenarioReport, baseline: Option<String>| {
         report.basis = Some(Basis {
             baseline,
             capture: observation.clone(),
             levels: scenario.levels.clone(),
             changed_files: options.changed_files.clone(),
+            terms: terms::of(scenario, None, options.today),
+            confirm: None,
             notes: capture.notes.clone(),
         });
-        Ok(report)
+        report
     };
     let notes = capture.notes.clone();
     if let Some(file) = baseline {
-        let report = judge(subject(notes), &file.baseline, &observation, &policy);
-        return with_basis(report, Some(file.text));
+        let mut report = judge(subject(notes), &file.baseline, &observation, &policy);
+        let mut second = None;
+        if !scenario.confirm.is_empty() && has_open_time(&report) {
+            let (again, measured) =
+                judge_second(scenario, &file.baseline, &terms, &policy, catalogs, options)?;
+            confirm(&mut report, &again);
+            second = Some(measured);
+        }
+        let mut report = with_basis(report, Some(file.text));
+        if let Some(basis) = &mut report.basis {
+            basis.confirm = second;
+        }
+        return Ok(report);
     }
+    let Some(named) = named else {
+        return Ok(with_basis(judge_promises(subject(notes), None, &observation, &policy), None));
+    };
     if options.policy.on_missing_baseline == OnMissingBaseline::Seed {
         return match record(&capture, None) {
             Ok(text) => {
-                crate::publish::files::write(&scenario.baseline, text.as_bytes())?;
+                crate::publish::files::write(named, text.as_bytes())?;
                 let mut notes = notes;
                 notes.push(format!("wrote {path} from this capture; review and commit it"));
-                let baseline = baseline::parse(&text, &scenario.baseline)?;
+                let baseline = baseline::parse(&text, named)?;
                 let report = judge(subject(notes), &baseline, &observation, &policy);
-                with_basis(report, Some(text))
+                Ok(with_basis(report, Some(text)))
             }
             Err(doubts) => {
                 let first = doubts.into_iter().next();
                 let finding =
                     first.unwrap_or_else(|| Finding::new(Code::CaptureEmpty, &path, "nothing was measured"));
-                with_basis(unjudged(subject(notes), finding, &policy), None)
+                Ok(with_basis(unjudged(subject(notes), finding, &policy), None))
             }
         };
     }
@@ -174,7 +233,36 @@ fn one(
             "record one: profgate baseline record {} -o {path}",
             scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ")
         ));
-    with_basis(unjudged(subject(notes), finding, &policy), None)
+    if scenario.promises.is_empty() {
+        return Ok(with_basis(unjudged(subject(notes), finding, &policy), None));
+    }
+    // What is promised can be judged all the same.
+    Ok(with_basis(judge_promises(subject(notes), Some(finding), &observation, &policy), None))
+}
+
+/// The same judgement of the capture that is to confirm the first one.
+fn judge_second(
+    scenario: &Scenario,
+    baseline: &baseline::Baseline,
+    terms: &Terms,
+    policy: &Policy,
+    catalogs: &Catalogs,
+    options: &CheckOptions<'_>,
+) -> Result<(ScenarioReport, Observation), CheckError> {
+    let capture = load_mapped(&scenario.confirm, &[], catalogs, &options.load).map_err(CheckError::Usage)?;
+    let mut observation = observe(&capture.ranks);
+    observation.fingerprint.workload.clone_from(&scenario.workload);
+    let subject = Judged {
+        scenario: &scenario.name,
+        baseline: BaselineRef { path: String::new(), sha256: None },
+        doubts: doubts_about_capture(&capture.ranks),
+        triage: capture.ranks.first(),
+        notes: Vec::new(),
+        terms,
+        changed_files: &[],
+    };
+    let report = judge(subject, baseline, &observation, policy);
+    Ok((report, observation))
 }
 
 fn capture_finding(error: &CaptureError, scenario: &Scenario) -> Finding {

@@ -2,10 +2,14 @@
 
 pub mod capture;
 pub mod check;
+pub mod diff;
 mod mapping;
 mod ranks;
 pub mod record;
+pub mod refresh;
+pub mod repeats;
 mod select;
 mod stream;
+mod terms;
 
 pub use capture::{Capture, CaptureError, LoadOptions, load, load_deferred, load_mapped};

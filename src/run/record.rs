@@ -1,4 +1,4 @@
-//! A capture written down as a baseline.
+//! Captures written down as a baseline.
 
 use super::capture::Capture;
 use crate::baseline::{observe, to_yaml};

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::code::{Code, Kind};
+use super::confirm::{confirm, has_open_time};
 use super::finding::{Finding, Level};
-use super::judge::{Judged, judge, unjudged};
+use super::judge::{Judged, judge, judge_promises, unjudged};
 use super::policy::Policy;
+use super::promise::PlacedPromise;
 use super::report::{BaselineRef, CheckReport, ScenarioReport};
+use super::terms::Terms;
+use super::waiver::Waiver;
 use crate::baseline;
 use crate::common::yaml::YamlError;
 
@@ -60,33 +64,52 @@ fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlErr
             basis.baseline = Some(other.text.clone());
         }
     }
-    let reference = other.map_or_else(|| scenario.baseline.clone(), |other| other.file.clone());
-    let subject = Judged {
+    let reference: BaselineRef = other.map_or_else(|| scenario.baseline.clone(), |other| other.file.clone());
+    let baseline = match basis.as_ref().and_then(|basis| basis.baseline.as_ref()) {
+        Some(text) => Some(baseline::parse(text, Path::new(&reference.path))?),
+        None => None,
+    };
+    let mut terms = basis.as_ref().map_or_else(Terms::none, |basis| basis.terms.clone());
+    if let Some(baseline) = &baseline {
+        terms.promises.extend(PlacedPromise::of_baseline(baseline, &reference.path));
+        terms.waivers.extend(Waiver::of_rows(&baseline.waivers, Path::new(&reference.path))?);
+    }
+    let subject = || Judged {
         scenario: &scenario.scenario,
         baseline: reference.clone(),
         doubts: doubts().filter(|finding| finding.code.is_about_capture()).map(unlevelled).collect(),
         triage: scenario.triage.as_ref(),
         notes: basis.as_ref().map_or_else(|| scenario.notes.clone(), |basis| basis.notes.clone()),
+        terms: &terms,
         changed_files: basis.as_ref().map_or(&[], |basis| basis.changed_files.as_slice()),
     };
     let policy = anew.policy.with_levels(&anew.levels);
     let policy = basis.as_ref().map_or_else(|| policy.clone(), |basis| policy.with_levels(&basis.levels));
-    let mut judged = match basis.as_ref().and_then(|basis| Some((basis, basis.baseline.as_ref()?))) {
-        Some((basis, text)) => {
-            let baseline = baseline::parse(text, Path::new(&reference.path))?;
-            judge(subject, &baseline, &basis.capture, &policy)
+    let mut judged = match (&basis, &baseline) {
+        (Some(basis), Some(baseline)) => {
+            let mut judged = judge(subject(), baseline, &basis.capture, &policy);
+            if let Some(second) = basis.confirm.as_ref().filter(|_| has_open_time(&judged)) {
+                let mut again = subject();
+                again.doubts.clear();
+                confirm(&mut judged, &judge(again, baseline, second, &policy));
+            }
+            judged
         }
-        None => {
+        (Some(basis), None) if !basis.terms.promises.is_empty() => {
+            let missing = doubts().find(|finding| finding.code == Code::BaselineMissing).map(unlevelled);
+            judge_promises(subject(), missing, &basis.capture, &policy)
+        }
+        _ => {
             // There is no more than this one reason; without it the report is not one of ours, and not green.
             let nothing = "the report holds nothing to judge";
             let reason = doubts().next().map_or_else(
                 || Finding::new(Code::CaptureUnreadable, &scenario.scenario, nothing),
                 unlevelled,
             );
-            unjudged(subject, reason, &policy)
+            unjudged(subject(), reason, &policy)
         }
     };
-    judged.basis = basis;
+    judged.basis = basis.clone();
     Ok(judged)
 }
 

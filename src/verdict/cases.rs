@@ -3,6 +3,7 @@
 use super::code::Kind;
 use super::finding::{Finding, Level};
 use super::report::{Case, CaseResult, ScenarioReport};
+use super::waiver::case_message;
 use crate::baseline::Baseline;
 use crate::triage::Stage;
 
@@ -64,7 +65,7 @@ fn case(
     let own = of_stage().find(|finding| finding.subject == subject);
     let shared = of_stage().find(|finding| finding.kernels.iter().any(|kernel| kernel == subject));
     let (result, code, message) = match (own, shared) {
-        (Some(finding), _) => (result_of(finding), Some(finding.code), finding.message.clone()),
+        (Some(finding), _) => (result_of(finding), Some(finding.code), case_message(finding)),
         (None, Some(finding)) => {
             let message = format!("changed together with `{}` and judged there", finding.subject);
             (CaseResult::Skipped, Some(finding.code), message)
@@ -83,7 +84,8 @@ fn case(
     }
 }
 
-fn result_of(finding: &Finding) -> CaseResult {
+/// What became of a row, by the worst finding about it.
+pub(super) fn result_of(finding: &Finding) -> CaseResult {
     match (finding.waived_by.is_some(), finding.level) {
         (true, _) => CaseResult::Skipped,
         (false, Level::Deny) => CaseResult::Violated,

@@ -34,12 +34,22 @@ pub enum Code {
     StageMissing,
     /// Another GPU, framework, model or parallelism than the baseline's.
     NotComparable,
+    /// A promise counts in something that the capture does not show.
+    PromiseUnjudged,
     /// There is no baseline for the scenario.
     BaselineMissing,
     /// An expected path is split or absent.
     PathMissing,
     /// An expected path is split in part.
     PathPartial,
+    /// A kernel ran that is forbidden.
+    KernelForbidden,
+    /// A required kernel did not run.
+    KernelMissing,
+    /// A kernel launched more or less often than its promised range.
+    LaunchesOutOfRange,
+    /// A role is exposed for longer than its promised limit.
+    OverlapExposed,
     /// A kernel of weight is gone and nothing took its place.
     KernelVanished,
     /// Kernels changed, and the step costs more for it.
@@ -56,6 +66,12 @@ pub enum Code {
     StreamOverlapLost,
     /// All kernels moved together.
     EnvironmentDrift,
+    /// A second capture did not repeat a finding about time.
+    Flaky,
+    /// A waiver's last day is over.
+    WaiverExpired,
+    /// A waiver accepts nothing.
+    WaiverUnused,
     /// Kernels changed, and the step costs less for it.
     StructureCheaper,
     /// An unchanged kernel takes less time.
@@ -68,7 +84,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, worst first within its kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 30] = [
         Self::CaptureFailed,
         Self::CaptureUnreadable,
         Self::CaptureEmpty,
@@ -76,9 +92,14 @@ impl Code {
         Self::RankMissing,
         Self::StageMissing,
         Self::NotComparable,
+        Self::PromiseUnjudged,
         Self::BaselineMissing,
         Self::PathMissing,
         Self::PathPartial,
+        Self::KernelForbidden,
+        Self::KernelMissing,
+        Self::LaunchesOutOfRange,
+        Self::OverlapExposed,
         Self::KernelVanished,
         Self::StructureCostlier,
         Self::KernelReplaced,
@@ -87,6 +108,9 @@ impl Code {
         Self::CommunicationExposed,
         Self::StreamOverlapLost,
         Self::EnvironmentDrift,
+        Self::Flaky,
+        Self::WaiverExpired,
+        Self::WaiverUnused,
         Self::StructureCheaper,
         Self::KernelFaster,
         Self::CommunicationHidden,
@@ -103,9 +127,14 @@ impl Code {
             Self::RankMissing => "rank-missing",
             Self::StageMissing => "stage-missing",
             Self::NotComparable => "not-comparable",
+            Self::PromiseUnjudged => "promise-unjudged",
             Self::BaselineMissing => "baseline-missing",
             Self::PathMissing => "path-missing",
             Self::PathPartial => "path-partial",
+            Self::KernelForbidden => "kernel-forbidden",
+            Self::KernelMissing => "kernel-missing",
+            Self::LaunchesOutOfRange => "launches-out-of-range",
+            Self::OverlapExposed => "overlap-exposed",
             Self::KernelVanished => "kernel-vanished",
             Self::StructureCostlier => "structure-costlier",
             Self::KernelReplaced => "kernel-replaced",
@@ -114,6 +143,9 @@ impl Code {
             Self::CommunicationExposed => "communication-exposed",
             Self::StreamOverlapLost => "stream-overlap-lost",
             Self::EnvironmentDrift => "environment-drift",
+            Self::Flaky => "flaky",
+            Self::WaiverExpired => "waiver-expired",
+            Self::WaiverUnused => "waiver-unused",
             Self::StructureCheaper => "structure-cheaper",
             Self::KernelFaster => "kernel-faster",
             Self::CommunicationHidden => "communication-hidden",
@@ -136,9 +168,14 @@ impl Code {
             Self::RankMissing => "the capture has fewer ranks than the baseline",
             Self::StageMissing => "a stage of the baseline is not in the capture",
             Self::NotComparable => "the capture is of another machine, model or engine than the baseline",
+            Self::PromiseUnjudged => "a promise counts in something that the capture does not show",
             Self::BaselineMissing => "the scenario has no baseline",
             Self::PathMissing => "an expected fused or overlapped path did not run",
             Self::PathPartial => "an expected path ran in some places and was split in others",
+            Self::KernelForbidden => "a kernel ran that is forbidden",
+            Self::KernelMissing => "a required kernel did not run",
+            Self::LaunchesOutOfRange => "a kernel launched more or less often than promised",
+            Self::OverlapExposed => "work is exposed for longer than the promised limit",
             Self::KernelVanished => "a kernel of weight is gone and nothing took its place",
             Self::StructureCostlier => "kernels changed and the step costs more for it",
             Self::KernelReplaced => "kernels changed at a price within the limit or within the noise",
@@ -147,6 +184,9 @@ impl Code {
             Self::CommunicationExposed => "communication that other work hid is exposed",
             Self::StreamOverlapLost => "work that ran beside or into other work no longer does",
             Self::EnvironmentDrift => "all kernels moved together, which no change of code does",
+            Self::Flaky => "a second capture did not repeat a finding about time",
+            Self::WaiverExpired => "a waiver's last day is over",
+            Self::WaiverUnused => "a waiver accepts nothing",
             Self::StructureCheaper => "kernels changed and the step costs less for it",
             Self::KernelFaster => "an unchanged kernel takes less time",
             Self::CommunicationHidden => "communication that was exposed is hidden by other work",
@@ -164,6 +204,7 @@ impl Code {
             | Self::RankMissing
             | Self::StageMissing
             | Self::NotComparable
+            | Self::PromiseUnjudged
             | Self::BaselineMissing => Kind::Doubt,
             Self::PathMissing
             | Self::PathPartial
@@ -174,7 +215,14 @@ impl Code {
             | Self::KernelSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost
-            | Self::EnvironmentDrift => Kind::Regression,
+            | Self::EnvironmentDrift
+            | Self::Flaky
+            | Self::KernelForbidden
+            | Self::KernelMissing
+            | Self::LaunchesOutOfRange
+            | Self::OverlapExposed
+            | Self::WaiverExpired
+            | Self::WaiverUnused => Kind::Regression,
             Self::StructureCheaper
             | Self::KernelFaster
             | Self::CommunicationHidden
@@ -189,9 +237,14 @@ impl Code {
             Self::RankMissing
             | Self::StageMissing
             | Self::NotComparable
+            | Self::PromiseUnjudged
             | Self::BaselineMissing
             | Self::PathMissing
             | Self::PathPartial
+            | Self::KernelForbidden
+            | Self::KernelMissing
+            | Self::LaunchesOutOfRange
+            | Self::OverlapExposed
             | Self::KernelVanished
             | Self::StructureCostlier
             | Self::KernelReplaced
@@ -200,6 +253,9 @@ impl Code {
             | Self::CommunicationExposed
             | Self::StreamOverlapLost
             | Self::EnvironmentDrift
+            | Self::Flaky
+            | Self::WaiverExpired
+            | Self::WaiverUnused
             | Self::StructureCheaper
             | Self::KernelFaster
             | Self::CommunicationHidden
@@ -217,15 +273,25 @@ impl Code {
             | Self::RankMissing
             | Self::StageMissing
             | Self::NotComparable
+            | Self::PromiseUnjudged
             | Self::BaselineMissing
             | Self::PathMissing
             | Self::PathPartial
             | Self::KernelVanished
             | Self::StructureCostlier
+            | Self::KernelForbidden
+            | Self::KernelMissing
+            | Self::LaunchesOutOfRange
+            | Self::OverlapExposed
+            | Self::WaiverExpired
             | Self::KernelSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost => Level::Deny,
-            Self::KernelReplaced | Self::Mixed | Self::EnvironmentDrift => Level::Warn,
+            Self::KernelReplaced
+            | Self::Mixed
+            | Self::EnvironmentDrift
+            | Self::Flaky
+            | Self::WaiverUnused => Level::Warn,
             Self::StructureCheaper
             | Self::KernelFaster
             | Self::CommunicationHidden

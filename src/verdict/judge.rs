@@ -14,10 +14,13 @@ use super::outcome::Outcome;
 use super::policy::{OnMissingBaseline, Policy, RowLevels, apply_rows};
 use super::position;
 use super::price;
+use super::promise;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
 use super::sets;
 use super::structure;
+use super::terms::Terms;
 use super::time::{self, Clock};
+use super::waiver;
 use crate::baseline::{Baseline, Observation, StageDelta, compare};
 use crate::triage::{Role, Stage, Triage};
 
@@ -33,6 +36,8 @@ pub struct Judged<'a> {
     pub triage: Option<&'a Triage>,
     /// Choices made while reading.
     pub notes: Vec<String>,
+    /// What people promise and waive.
+    pub terms: &'a Terms,
     /// Files that the change under test touches; empty when the user does not tell.
     pub changed_files: &'a [String],
 }
@@ -82,13 +87,39 @@ pub fn judge(
             layer_diff.extend(layer_diff::diffs(*stage, &bodies));
             price.push(price_of(&delta, *stage));
         }
+        promise::add(&mut findings, &subject.terms.promises, capture);
     }
     cause::attach(&mut findings, &around, subject.triage);
+    let terms = subject.terms;
+    let (waivers, waiver_cases) =
+        waiver::apply(&mut findings, &terms.waivers, &price, terms.today, is_judged);
     let mut report = finish(subject, findings, policy, &row_levels(baseline));
     report.cases = cases(baseline, &report, is_judged);
+    report.cases.extend(promise::cases(&terms.promises, capture, &report.findings, is_judged));
+    report.cases.extend(waiver_cases);
+    report.waivers = waivers;
     report.price = price;
     report.layer_diff = layer_diff;
     report.unknowns = unknowns;
+    report
+}
+
+/// Judges what people promise of a scenario that has no numbers; `missing` says that it should have some.
+pub fn judge_promises(
+    subject: Judged<'_>,
+    missing: Option<Finding>,
+    capture: &Observation,
+    policy: &Policy,
+) -> ScenarioReport {
+    let mut report = judge(subject, &Baseline::without_numbers(), capture, policy);
+    if let Some(mut finding) = missing {
+        if policy.on_missing_baseline == OnMissingBaseline::Warn {
+            finding.level = Level::Warn;
+        }
+        report.cases.push(capture_case(&finding, CaseResult::Skipped));
+        report.findings.push(finding);
+        report.verdict = Outcome::of(&report.findings).max(Outcome::of(&report.improvements));
+    }
     report
 }
 
@@ -146,7 +177,14 @@ pub fn unjudged(subject: Judged<'_>, mut finding: Finding, policy: &Policy) -> S
     }
     let result =
         if finding.code == Code::BaselineMissing { CaseResult::Skipped } else { CaseResult::Unjudged };
-    let case = Case {
+    let case = capture_case(&finding, result);
+    let mut report = finish(subject, vec![finding], policy, &RowLevels::new());
+    report.cases = vec![case];
+    report
+}
+
+fn capture_case(finding: &Finding, result: CaseResult) -> Case {
+    Case {
         table: "capture".to_owned(),
         stage: None,
         subject: finding.subject.clone(),
@@ -154,10 +192,7 @@ pub fn unjudged(subject: Judged<'_>, mut finding: Finding, policy: &Policy) -> S
         code: Some(finding.code),
         message: finding.message.clone(),
         line: None,
-    };
-    let mut report = finish(subject, vec![finding], policy, &RowLevels::new());
-    report.cases = vec![case];
-    report
+    }
 }
 
 /// The levels that the baseline sets for its rows.
@@ -198,6 +233,7 @@ fn finish(
         price: Vec::new(),
         layer_diff: Vec::new(),
         unknowns: Vec::new(),
+        waivers: Vec::new(),
         notes: subject.notes,
         cases: Vec::new(),
         triage: subject.triage.cloned(),

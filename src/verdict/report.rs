@@ -9,6 +9,8 @@ use super::code::Code;
 use super::finding::{Finding, Level};
 use super::outcome::{Outcome, exit_code};
 use super::policy::{OnInconclusive, Policy};
+use super::terms::Terms;
+use super::waiver::WaiverReport;
 use crate::baseline::Observation;
 use crate::common::link::DocsUrl;
 use crate::triage::{SCHEMA, Stage, Tool, Triage};
@@ -65,7 +67,7 @@ pub enum CaseResult {
 /// One row of a baseline, or the capture itself, with what became of it: a test case of JUnit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
-    /// `capture`, `kernels` or `paths`.
+    /// `capture`, `kernels`, `paths`, `promises` or `waivers`.
     pub table: String,
     /// The stage; `null` for the capture.
     pub stage: Option<Stage>,
@@ -93,6 +95,12 @@ pub struct Basis {
     pub levels: BTreeMap<Code, Level>,
     /// Files that the change under test touches, where the user told.
     pub changed_files: Vec<String>,
+    /// What the configuration and the commits promise and waive; what the baseline does stands in its text.
+    #[serde(default)]
+    pub terms: Terms,
+    /// What the second capture measured, where there was one that had something to confirm.
+    #[serde(default)]
+    pub confirm: Option<Observation>,
     /// Choices made while reading, without those made while judging.
     pub notes: Vec<String>,
 }
@@ -116,6 +124,9 @@ pub struct ScenarioReport {
     pub layer_diff: Vec<LayerDiff>,
     /// Parts of the identity that one side does not know.
     pub unknowns: Vec<String>,
+    /// Waivers with what became of them.
+    #[serde(default)]
+    pub waivers: Vec<WaiverReport>,
     /// Choices made while reading: files left out and why, ranks used.
     pub notes: Vec<String>,
     /// Every judged row.

@@ -11,7 +11,7 @@ use profgate::run::record::record;
 use profgate::run::{Capture, LoadOptions, load};
 use profgate::source::Limits;
 use profgate::triage::Catalogs;
-use profgate::verdict::{BaselineRef, Finding, Judged, Level, Policy, ScenarioReport, judge};
+use profgate::verdict::{BaselineRef, Finding, Judged, Level, Policy, ScenarioReport, Terms, judge};
 
 use crate::support::corpus;
 
@@ -110,6 +110,7 @@ fn held(before: &Known, after: &Known) -> ScenarioReport {
         doubts: profgate::verdict::doubts_about_capture(&after.capture.ranks),
         triage: after.capture.ranks.first(),
         notes: Vec::new(),
+        terms: &Terms::none(),
         changed_files: &[],
     };
     judge(subject, &before.baseline, &after.observation, &Policy::default())

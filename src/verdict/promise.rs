@@ -1,0 +1,342 @@
+//! Promises of a person, held against a capture. They deny by themselves and need no recorded number.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::code::{Code, Kind};
+use super::finding::Finding;
+use super::report::{Case, CaseResult};
+use crate::baseline::{
+    Baseline, LayersObservation, Observation, PathObservation, Per, Promise, PromiseSubject, PromisedState,
+    RowObservation, StageObservation, promise_matches,
+};
+use crate::common::text::{launches, signed_time, time};
+use crate::common::yaml::Spanned;
+use crate::triage::{PathState, Stage};
+
+/// A promise and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedPromise {
+    /// What is promised.
+    pub promise: Promise,
+    /// The file, as the user names it.
+    pub file: String,
+    /// Its line there.
+    pub line: u64,
+}
+
+impl PlacedPromise {
+    /// Promises of a file.
+    pub fn of_rows(rows: &[Spanned<Promise>], file: &str) -> Vec<Self> {
+        let placed = rows.iter().map(|row| Self {
+            promise: row.value.clone(),
+            file: file.to_owned(),
+            line: row.referenced.line(),
+        });
+        placed.collect()
+    }
+
+    /// The promises of a baseline: its `expect`, and the limits of its overlap rows.
+    pub fn of_baseline(baseline: &Baseline, file: &str) -> Vec<Self> {
+        let mut placed = Self::of_rows(&baseline.expect, file);
+        for (stage, expected) in &baseline.stages {
+            for row in &expected.overlaps {
+                let Some(limit) = row.value.at_most else { continue };
+                let promise = Promise {
+                    role: Some(row.value.role),
+                    stage: Some(*stage),
+                    exposed_us: Some(limit),
+                    ..Promise::default()
+                };
+                placed.push(Self { promise, file: file.to_owned(), line: row.referenced.line() });
+            }
+        }
+        placed
+    }
+
+    /// The stages that it is about, of those that a capture has.
+    fn stages<'c>(&self, capture: &'c Observation) -> Vec<(Stage, &'c StageObservation)> {
+        let stages = capture.stages.iter().map(|(stage, observed)| (*stage, observed));
+        stages.filter(|(stage, _)| self.promise.stage.is_none_or(|wanted| wanted == *stage)).collect()
+    }
+
+    fn subject(&self) -> String {
+        self.promise.subject().map(PromiseSubject::text).unwrap_or_default()
+    }
+
+    fn finding(&self, code: Code, stage: Stage, message: String) -> Finding {
+        let mut finding =
+            Finding::new(code, self.subject(), message).in_stage(stage).at(&self.file, self.line);
+        finding
+            .evidence
+            .extend(self.promise.reason.as_ref().map(|reason| format!("promised because: {reason}")));
+        finding
+    }
+}
+
+/// What breaks a promise, of a capture that can be judged.
+pub fn findings(promises: &[PlacedPromise], capture: &Observation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for placed in promises {
+        let stages = placed.stages(capture);
+        if let (true, Some(stage)) = (stages.is_empty(), placed.promise.stage) {
+            findings.push(stage_missing(placed, stage, capture));
+        }
+        for (stage, observed) in stages {
+            findings.extend(broken(placed, stage, observed));
+        }
+    }
+    findings
+}
+
+/// Adds what breaks promises to what was found; a lost path of which a row of the baseline tells is told once.
+pub fn add(findings: &mut Vec<Finding>, promises: &[PlacedPromise], capture: &Observation) {
+    for finding in self::findings(promises, capture) {
+        let is_told = findings.iter().any(|known| {
+            known.code == finding.code && known.stage == finding.stage && known.subject == finding.subject
+        });
+        if !is_told {
+            findings.push(finding);
+        }
+    }
+}
+
+/// One case for each promise and each stage that it is about.
+pub fn cases(
+    promises: &[PlacedPromise],
+    capture: &Observation,
+    findings: &[Finding],
+    is_judged: bool,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for placed in promises {
+        let mut stages: Vec<Stage> = placed.stages(capture).into_iter().map(|(stage, _)| stage).collect();
+        if stages.is_empty() {
+            stages.extend(placed.promise.stage);
+        }
+        for stage in stages {
+            let broken = findings.iter().find(|finding| {
+                let is_here =
+                    finding.line == Some(placed.line) && finding.file.as_deref() == Some(&placed.file);
+                let is_of_path = matches!(finding.code, Code::PathMissing | Code::PathPartial)
+                    && placed.promise.path.as_ref() == Some(&finding.subject);
+                finding.stage == Some(stage) && (is_here || is_of_path)
+            });
+            let (result, code, message) = match broken {
+                Some(finding) if finding.code.kind() == Kind::Doubt => {
+                    (CaseResult::Unjudged, Some(finding.code), finding.message.clone())
+                }
+                Some(finding) => (
+                    super::cases::result_of(finding),
+                    Some(finding.code),
+                    super::waiver::case_message(finding),
+                ),
+                None if is_judged => (CaseResult::Held, None, String::new()),
+                None => (CaseResult::Unjudged, None, "the capture could not be judged".to_owned()),
+            };
+            cases.push(Case {
+                table: "promises".to_owned(),
+                stage: Some(stage),
+                subject: placed.subject(),
+                result,
+                code,
+                message,
+                line: (placed.line > 0).then_some(placed.line),
+            });
+        }
+    }
+    cases
+}
+
+fn stage_missing(placed: &PlacedPromise, stage: Stage, capture: &Observation) -> Finding {
+    let present: Vec<&str> = capture.stages.keys().map(|stage| stage.as_str()).collect();
+    let message = format!(
+        "`{}` is promised in stage `{}`; the capture has {}",
+        placed.subject(),
+        stage.as_str(),
+        if present.is_empty() { "none".to_owned() } else { present.join(", ") }
+    );
+    Finding::new(Code::StageMissing, stage.as_str(), message)
+        .in_stage(stage)
+        .at(&placed.file, placed.line)
+        .with_help("profile this stage, or name it in the file or directory")
+}
+
+fn broken(placed: &PlacedPromise, stage: Stage, observed: &StageObservation) -> Option<Finding> {
+    match placed.promise.subject()? {
+        PromiseSubject::Path(path) => broken_path(placed, path, stage, observed),
+        PromiseSubject::Kernel(kernel) => broken_kernel(placed, kernel, stage, observed),
+        PromiseSubject::Role(role) => {
+            let limit = placed.promise.exposed_us? * 1e3;
+            let exposed = observed.overlaps.get(&role).map_or(0.0, |overlap| overlap.exposed_ns);
+            (exposed > limit).then(|| {
+                let message = format!(
+                    "kernels of role `{}` are exposed for {} a step; the limit is {} ({})",
+                    role.as_str(),
+                    time(exposed),
+                    time(limit),
+                    signed_time(exposed - limit)
+                );
+                let numbers = (limit / 1e3, crate::common::text::round3(exposed / 1e3));
+                placed
+                    .finding(Code::OverlapExposed, stage, message)
+                    .with_numbers(numbers.0, numbers.1, "us/step")
+                    .with_help(
+                        "look for the flag or the event that makes this work wait for the other stream",
+                    )
+            })
+        }
+    }
+}
+
+fn broken_path(
+    placed: &PlacedPromise,
+    path: &str,
+    stage: Stage,
+    observed: &StageObservation,
+) -> Option<Finding> {
+    let found = observed.paths.get(path);
+    let (state, fused, split) = match found {
+        Some(found) => (found.state, found.fused, found.split),
+        None => (PathState::Absent, 0, 0),
+    };
+    let name = found.map_or(path, |found| found.name.as_str());
+    let promised = placed.promise.state.unwrap_or(PromisedState::Active);
+    if promised == PromisedState::Absent {
+        return (fused > 0).then(|| {
+            let message = format!("{name} is promised not to run; it ran fused {fused} times a step");
+            placed.finding(Code::KernelForbidden, stage, message).with_numbers(
+                0.0,
+                fused as f64,
+                "fused/step",
+            )
+        });
+    }
+    let least = match least(placed, observed.layers.as_ref()) {
+        Ok(least) => least,
+        Err(why) => return Some(unjudged(placed, stage, why)),
+    };
+    let is_partly_allowed = promised == PromisedState::Partial;
+    let code = match state {
+        PathState::Active | PathState::Partial if (fused as f64) < least => Code::PathPartial,
+        PathState::Active => return None,
+        PathState::Partial if is_partly_allowed => return None,
+        PathState::Partial => Code::PathPartial,
+        PathState::Split | PathState::Absent | PathState::GateUnknown => Code::PathMissing,
+    };
+    let wanted = match (placed.promise.at_least, is_partly_allowed) {
+        (Some(_), _) => format!("is promised at least {} times a step", launches(least)),
+        (None, false) => "is promised everywhere".to_owned(),
+        (None, true) => "is promised somewhere".to_owned(),
+    };
+    let ran = match state {
+        PathState::Absent => "it did not run".to_owned(),
+        _ => format!("it ran fused {fused} times and split into separate kernels {split} times"),
+    };
+    let mut finding = placed.finding(code, stage, format!("{name} {wanted}; {ran}")).with_numbers(
+        least.max(1.0),
+        fused as f64,
+        "fused/step",
+    );
+    if let Some(found) = found {
+        finding.evidence.extend(found.source_paths.iter().map(|path| format!("its code: {path}")));
+        finding.help = switches(found);
+    } else {
+        finding.help = format!("`profgate catalog show {path}` says what it needs and which flags switch it");
+    }
+    Some(finding)
+}
+
+fn broken_kernel(
+    placed: &PlacedPromise,
+    pattern: &str,
+    stage: Stage,
+    observed: &StageObservation,
+) -> Option<Finding> {
+    let mut found: Vec<(&String, &RowObservation)> =
+        observed.rows.iter().filter(|(kernel, _)| promise_matches(pattern, kernel)).collect();
+    found.sort_by(|a, b| b.1.measure.ns.total_cmp(&a.1.measure.ns).then_with(|| a.0.cmp(b.0)));
+    let ran: f64 = found.iter().map(|(_, row)| row.measure.launches).sum();
+    let kernels = || found.iter().map(|(kernel, _)| (*kernel).clone()).collect::<Vec<_>>();
+    let evidence = || {
+        let rows = found.iter().take(10);
+        rows.map(|(kernel, row)| {
+            let (count, cost) = (launches(row.measure.launches), time(row.measure.ns));
+            format!("`{kernel}` ({}): {count} a step, {cost}; {}", row.role.as_str(), row.name)
+        })
+        .collect::<Vec<_>>()
+    };
+    let about = |code: Code, message: String, before: f64, help: &str| {
+        let mut finding = placed
+            .finding(code, stage, message)
+            .with_numbers(before, ran, "launches/step")
+            .with_kernels(kernels())
+            .with_help(help);
+        finding.evidence.extend(evidence());
+        Some(finding)
+    };
+    if placed.promise.state == Some(PromisedState::Forbidden) {
+        if found.is_empty() {
+            return None;
+        }
+        let message = format!("`{pattern}` is forbidden; it ran {} times a step", launches(ran));
+        return about(
+            Code::KernelForbidden,
+            message,
+            0.0,
+            "find the flag, version or shape that lets it run",
+        );
+    }
+    if let Some(range) = placed.promise.launches {
+        let message =
+            format!("`{pattern}` is promised {} times a step; it ran {} times", range.text(), launches(ran));
+        let nearest = if ran < range.least { range.least } else { range.most };
+        let help = "look at the layers, the batch and the flags that decide how often it runs";
+        return if range.holds(ran) { None } else { about(Code::LaunchesOutOfRange, message, nearest, help) };
+    }
+    let least = match least(placed, observed.layers.as_ref()) {
+        Ok(least) => least,
+        Err(why) => return Some(unjudged(placed, stage, why)),
+    };
+    if ran > 0.0 && ran + 0.0005 >= least {
+        return None;
+    }
+    let help = "find the flag, version or shape that switched it off, or what it is called now";
+    if ran > 0.0 {
+        let message = format!(
+            "`{pattern}` is promised at least {} times a step; it ran {} times",
+            launches(least),
+            launches(ran)
+        );
+        return about(Code::LaunchesOutOfRange, message, least, help);
+    }
+    about(Code::KernelMissing, format!("`{pattern}` is required and did not run"), least.max(1.0), help)
+}
+
+fn switches(path: &PathObservation) -> String {
+    let on = path.flags_on.iter().map(|flag| format!("`{flag}` switches it on"));
+    let off = path.flags_off.iter().map(|flag| format!("`{flag}` switches it off"));
+    let switches: Vec<String> = on.chain(off).collect();
+    if switches.is_empty() {
+        "check what the kernels before and after it require: shape, dtype, version".to_owned()
+    } else {
+        format!("check the server's flags: {}", switches.join("; "))
+    }
+}
+
+/// Fewest instances of a step; an error when layers must be counted and were not found.
+fn least(placed: &PlacedPromise, layers: Option<&LayersObservation>) -> Result<f64, &'static str> {
+    let least = placed.promise.at_least.unwrap_or(0.0);
+    match (placed.promise.per, layers) {
+        (None | Some(Per::Step), _) => Ok(least),
+        (Some(Per::Layer), Some(layers)) => Ok(least * layers.count as f64),
+        (Some(Per::Layer), None) => Err("it counts in layers, and no layers were found in the capture"),
+    }
+}
+
+fn unjudged(placed: &PlacedPromise, stage: Stage, why: &str) -> Finding {
+    let message = format!("the promise about `{}` could not be judged: {why}", placed.subject());
+    placed
+        .finding(Code::PromiseUnjudged, stage, message)
+        .with_help("promise a number of instances per step, or profile whole steps")
+}
