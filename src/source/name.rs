@@ -73,25 +73,57 @@ fn said(name: &str) -> Option<Option<PathStage>> {
     }
 }
 
-/// The stage of a file: its own name's, else that of the nearest directory that speaks of one, up to `root`.
-pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
-    let mut names = std::iter::once(file_name(path)).chain(directories(root, path));
+/// Directories above a file whose names are asked: `prefill/run1/host3/rank_0/trace.json`.
+const LEVELS: usize = 4;
+
+/// The stage of a file: its own name's, else that of the nearest directory that speaks of one.
+///
+/// How far that may lie above the file does not depend on how the path was typed, so that a file, its directory and a
+/// pattern mean the same.
+pub fn stage_of_file(path: &Path) -> Option<PathStage> {
+    let mut names = std::iter::once(file_name(path)).chain(directories(path));
     names.find_map(|name| said(&name))?
 }
 
-/// The rank of a file by the nearest directory that spells one out, `rank_3/trace.json`, up to `root`.
-pub fn rank_of_directories(root: &Path, path: &Path) -> Option<u32> {
-    directories(root, path).find_map(|name| Position::of(&name).rank)
+/// The position of a file by the nearest directory that spells one out: `rank_3/trace.json`, `TP-1/trace.json`. A
+/// directory that says more than its position, such as `llama-tp4`, names a size, unless it says a rank.
+pub fn position_of_directories(path: &Path) -> Position {
+    let spelled = |name: String| {
+        let position = Position::of(&name);
+        if is_position_alone(&name) {
+            return Some(position);
+        }
+        position.rank.map(|rank| Position { rank: Some(rank), ..Position::default() })
+    };
+    directories(path).find_map(spelled).unwrap_or_default()
 }
 
-/// The names of a file's directories, the nearest first, up to and with `root`.
-fn directories<'p>(root: &'p Path, path: &'p Path) -> impl Iterator<Item = String> + 'p {
-    let mut next = Some(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")));
-    std::iter::from_fn(move || {
-        let directory = next?;
-        next = if directory == root { None } else { directory.parent() };
-        Some(own_name(directory))
-    })
+/// Whether each word of a name is part of a position: `TP-0`, `dp1_tp0`, `rank_3`.
+fn is_position_alone(name: &str) -> bool {
+    const LABELS: [&str; 6] = ["rank", "worker", "tp", "dp", "pp", "ep"];
+    let words = words(name);
+    let mut rest = words.as_slice();
+    while let [word, others @ ..] = rest {
+        let is_number = |text: &str| !text.is_empty() && text.parse::<u32>().is_ok();
+        if LABELS.iter().any(|label| word.strip_prefix(label).is_some_and(is_number)) {
+            rest = others;
+        } else if let [number, others @ ..] = others
+            && LABELS.contains(&word.as_str())
+            && is_number(number)
+        {
+            rest = others;
+        } else {
+            return false;
+        }
+    }
+    !words.is_empty()
+}
+
+/// The names of a file's directories, the nearest first.
+fn directories(path: &Path) -> impl Iterator<Item = String> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let above: Vec<String> = path.ancestors().skip(1).take(LEVELS).map(own_name).collect();
+    above.into_iter()
 }
 
 /// The name of a directory, also where it is spelled `.` or `..`.
@@ -178,25 +210,30 @@ mod tests {
         assert_eq!(stage_of("1-TP-1.trace.json.gz"), None);
         assert_eq!(stage_of("sglang_Qwen3-8B_prefilldecode.json.gz"), None);
         assert_eq!(stage_of("prefill-decode.json"), None);
-        let root = Path::new("/runs/chunked_prefill_8k");
-        let of = |path: &str| stage_of_file(root, &root.join(path));
+        let of = |path: &str| stage_of_file(&Path::new("/runs/chunked_prefill_8k").join(path));
         assert_eq!(of("decode/1-TP-0.trace.json.gz"), Some(PathStage::Decode));
         assert_eq!(of("a/1-TP-0.trace.json.gz"), Some(PathStage::Prefill));
+        assert_eq!(of("a/b/c/1-TP-0.trace.json.gz"), Some(PathStage::Prefill));
+        assert_eq!(of("a/b/c/d/1-TP-0.trace.json.gz"), None);
     }
 
     #[test]
     fn a_name_of_both_stages_is_asked_and_says_neither() {
-        let of = |path: &str| stage_of_file(Path::new("/runs"), &Path::new("/runs").join(path));
+        let of = |path: &str| stage_of_file(&Path::new("/runs").join(path));
         assert_eq!(of("decode/prefill_vs_decode/1.json"), None);
         assert_eq!(of("decode/prefill-and-decode.json"), None);
     }
 
     #[test]
     fn directories_spell_out_ranks_and_no_sizes() {
-        let of = |path: &str| rank_of_directories(Path::new("/runs"), &Path::new("/runs").join(path));
-        assert_eq!(of("rank_1/trace.json"), Some(1));
-        assert_eq!(of("worker2/a/trace.json"), Some(2));
-        assert_eq!(of("llama-tp4/trace.json"), None);
+        let of = |path: &str| position_of_directories(&Path::new("/runs").join(path));
+        let rank = |rank| Position { rank: Some(rank), ..Position::default() };
+        assert_eq!(of("rank_1/trace.json"), rank(1));
+        assert_eq!(of("worker2/a/trace.json"), rank(2));
+        assert_eq!(of("llama-tp4/trace.json"), Position::default());
+        assert_eq!(of("llama-tp4-rank2/trace.json"), rank(2));
+        assert_eq!(of("TP-1/trace.json"), Position { tp: Some(1), ..Position::default() });
+        assert_eq!(of("dp1_tp0/trace.json"), Position { dp: Some(1), tp: Some(0), ..Position::default() });
     }
 
     #[test]
