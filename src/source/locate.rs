@@ -189,13 +189,13 @@ impl Search {
     fn candidate(&mut self, path: &Path, root: &Path, is_named: bool) {
         let mut position = Position::of(&file_name(path));
         if position == Position::default() {
-            position = position_of_directories(path);
+            position = position_of_directories(root, path);
         }
         self.roots.push(root.to_owned());
         self.located.candidates.push(Candidate {
             path: path.to_owned(),
             position,
-            stage: stage_of_file(path),
+            stage: stage_of_file(root, path),
             is_named,
         });
     }

@@ -73,21 +73,15 @@ fn said(name: &str) -> Option<Option<PathStage>> {
     }
 }
 
-/// Directories above a file whose names are asked: `prefill/run1/host3/rank_0/trace.json`.
-const LEVELS: usize = 4;
-
-/// The stage of a file: its own name's, else that of the nearest directory that speaks of one.
-///
-/// How far that may lie above the file does not depend on how the path was typed, so that a file, its directory and a
-/// pattern mean the same.
-pub fn stage_of_file(path: &Path) -> Option<PathStage> {
-    let mut names = std::iter::once(file_name(path)).chain(directories(path));
+/// The stage of a file: its own name's, else that of the nearest directory that speaks of one, up to `root`.
+pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
+    let mut names = std::iter::once(file_name(path)).chain(directories(root, path));
     names.find_map(|name| said(&name))?
 }
 
 /// The position of a file by the nearest directory that spells one out: `rank_3/trace.json`, `TP-1/trace.json`. A
-/// directory that says more than its position, such as `llama-tp4`, names a size, unless it says a rank.
-pub fn position_of_directories(path: &Path) -> Position {
+/// directory that says more than its position, such as `llama-tp4`, names a size, unless it says a rank. Asked up to `root`.
+pub fn position_of_directories(root: &Path, path: &Path) -> Position {
     let spelled = |name: String| {
         let position = Position::of(&name);
         if is_position_alone(&name) {
@@ -95,7 +89,7 @@ pub fn position_of_directories(path: &Path) -> Position {
         }
         position.rank.map(|rank| Position { rank: Some(rank), ..Position::default() })
     };
-    directories(path).find_map(spelled).unwrap_or_default()
+    directories(root, path).find_map(spelled).unwrap_or_default()
 }
 
 /// Whether each word of a name is part of a position: `TP-0`, `dp1_tp0`, `rank_3`.
@@ -119,11 +113,14 @@ fn is_position_alone(name: &str) -> bool {
     !words.is_empty()
 }
 
-/// The names of a file's directories, the nearest first.
-fn directories(path: &Path) -> impl Iterator<Item = String> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let above: Vec<String> = path.ancestors().skip(1).take(LEVELS).map(own_name).collect();
-    above.into_iter()
+/// The names of a file's directories, the nearest first, up to and with `root`.
+fn directories<'p>(root: &'p Path, path: &'p Path) -> impl Iterator<Item = String> + 'p {
+    let mut next = Some(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")));
+    std::iter::from_fn(move || {
+        let directory = next?;
+        next = if directory == root { None } else { directory.parent() };
+        Some(own_name(directory))
+    })
 }
 
 /// The name of a directory, also where it is spelled `.` or `..`.
@@ -210,23 +207,22 @@ mod tests {
         assert_eq!(stage_of("1-TP-1.trace.json.gz"), None);
         assert_eq!(stage_of("sglang_Qwen3-8B_prefilldecode.json.gz"), None);
         assert_eq!(stage_of("prefill-decode.json"), None);
-        let of = |path: &str| stage_of_file(&Path::new("/runs/chunked_prefill_8k").join(path));
+        let root = Path::new("/runs/chunked_prefill_8k");
+        let of = |path: &str| stage_of_file(root, &root.join(path));
         assert_eq!(of("decode/1-TP-0.trace.json.gz"), Some(PathStage::Decode));
         assert_eq!(of("a/1-TP-0.trace.json.gz"), Some(PathStage::Prefill));
-        assert_eq!(of("a/b/c/1-TP-0.trace.json.gz"), Some(PathStage::Prefill));
-        assert_eq!(of("a/b/c/d/1-TP-0.trace.json.gz"), None);
     }
 
     #[test]
     fn a_name_of_both_stages_is_asked_and_says_neither() {
-        let of = |path: &str| stage_of_file(&Path::new("/runs").join(path));
+        let of = |path: &str| stage_of_file(Path::new("/runs"), &Path::new("/runs").join(path));
         assert_eq!(of("decode/prefill_vs_decode/1.json"), None);
         assert_eq!(of("decode/prefill-and-decode.json"), None);
     }
 
     #[test]
     fn directories_spell_out_ranks_and_no_sizes() {
-        let of = |path: &str| position_of_directories(&Path::new("/runs").join(path));
+        let of = |path: &str| position_of_directories(Path::new("/runs"), &Path::new("/runs").join(path));
         let rank = |rank| Position { rank: Some(rank), ..Position::default() };
         assert_eq!(of("rank_1/trace.json"), rank(1));
         assert_eq!(of("worker2/a/trace.json"), rank(2));

@@ -410,6 +410,7 @@ expect_code 0
 expect_args 'baseline
 refresh
 --github
+--report-dir=profgate-report
 --input=decode=traces
 --accept=kernel-new:x
 --

@@ -23,6 +23,7 @@ mod exit_codes;
 mod gate;
 mod github;
 mod init;
+mod known_facts;
 mod laws;
 mod live_cpu;
 mod meaning;
