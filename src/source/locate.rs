@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::SourceError;
-use super::name::{PathStage, Position, file_name, rank_of_directories, stage_of_file};
+use super::name::{PathStage, Position, file_name, position_of_directories, stage_of_file};
 use super::server_log::is_log;
 
 /// A file that may be a trace.
@@ -189,7 +189,7 @@ impl Search {
     fn candidate(&mut self, path: &Path, root: &Path, is_named: bool) {
         let mut position = Position::of(&file_name(path));
         if position == Position::default() {
-            position.rank = rank_of_directories(root, path);
+            position = position_of_directories(root, path);
         }
         self.roots.push(root.to_owned());
         self.located.candidates.push(Candidate {

@@ -167,7 +167,8 @@ fn adopt_strays(placed: &mut [Placed], first: Stage) {
 }
 
 fn count_missing_launches(trace: &Trace, health: &mut Health) {
-    if trace.launches.is_empty() {
+    // A profile of the GPU alone has no launches to miss; one with CPU work had them and lost them.
+    if trace.launches.is_empty() && trace.annotations.is_empty() && trace.cpu_ops.is_empty() {
         return;
     }
     let mut known: Vec<_> = trace.launches.iter().map(|launch| launch.correlation).collect();

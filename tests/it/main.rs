@@ -25,6 +25,7 @@ mod gate;
 mod github;
 mod init;
 mod junit;
+mod known_facts;
 mod laws;
 mod live_cpu;
 mod meaning;

@@ -145,7 +145,7 @@ fn a_gpu_that_runs_a_step_behind_gives_each_step_its_own_work() {
 #[test]
 fn a_prefill_that_was_launched_singly_is_a_step_beside_replayed_decode() {
     let scratch = Scratch::new("prefill-graph");
-    for times in [1, 20] {
+    for times in [2, 20] {
         let mut prefill = plain(PREFILL, 2048);
         for kernel in prefill.bodies.iter_mut().flatten() {
             kernel.ns *= times;
@@ -174,8 +174,12 @@ fn a_prefill_that_was_launched_singly_is_a_step_beside_replayed_decode() {
 #[test]
 fn one_dense_layer_before_the_experts_does_not_join_the_steps() {
     let scratch = Scratch::new("dense-one");
-    let step = |stage, tokens| {
-        let bodies = vec![layer(tokens, attention(), false), layer(tokens, attention(), true)];
+    // Two thousand tokens take longer than eight.
+    let step = |stage, tokens: u32| {
+        let mut bodies = vec![layer(tokens, attention(), false), layer(tokens, attention(), true)];
+        for kernel in bodies.iter_mut().flatten() {
+            kernel.ns *= u64::from(tokens / 512).max(1);
+        }
         let pattern = std::iter::once(0).chain(std::iter::repeat_n(1, 26)).collect();
         shape(stage, bodies, pattern, tokens)
     };
