@@ -22,11 +22,11 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let reports = ReportSet { dir: args.report_dir.clone() };
     reports.prepare()?;
     reports.clear()?;
-    let (scenarios, mut policy) = resolve(args)?;
+    let Resolved { scenarios, mut policy, catalog } = resolve(args)?;
     if let Some(min_share) = args.min_share {
         policy.min_share = min_share;
     }
-    let catalogs = context.catalogs()?;
+    let catalogs = context.catalogs_or(catalog.as_deref())?;
     let progress = |done, all| context.progress(done, all);
     policy.on_missing_baseline = args.on_missing_baseline.into();
     policy.on_inconclusive = args.on_inconclusive.into();
@@ -85,9 +85,19 @@ fn render(report: &CheckReport, args: &CheckArgs, context: &Context) -> String {
 }
 
 /// What the arguments and the configuration mean together.
-fn resolve(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+struct Resolved {
+    scenarios: Vec<Scenario>,
+    policy: Policy,
+    /// Directory of catalogs that the configuration names.
+    catalog: Option<PathBuf>,
+}
+
+fn resolve(args: &CheckArgs) -> Result<Resolved, CliError> {
     match &args.baseline {
-        Some(baseline) => Ok((vec![without_config(args, baseline)?], Policy::default())),
+        Some(baseline) => {
+            let scenarios = vec![without_config(args, baseline)?];
+            Ok(Resolved { scenarios, policy: Policy::default(), catalog: None })
+        }
         None => with_config(args),
     }
 }
@@ -128,7 +138,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+fn with_config(args: &CheckArgs) -> Result<Resolved, CliError> {
     let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
     let text = crate::source::read_text(&path).map_err(|error| CliError {
         what: "cannot read the configuration".to_owned(),
@@ -159,7 +169,8 @@ fn with_config(args: &CheckArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
         .collect();
     replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
-    Ok((scenarios, config.policy()))
+    let catalog = config.catalog.as_ref().map(|folder| base.join(folder));
+    Ok(Resolved { scenarios, policy: config.policy(), catalog })
 }
 
 /// The scenario's baseline: beside the configuration, or in the directory that takes the place of its folder.
