@@ -27,6 +27,7 @@ mod junit;
 mod laws;
 mod live_cpu;
 mod meaning;
+mod mistakes;
 mod overlap;
 mod paths;
 mod quick_start;
