@@ -29,6 +29,7 @@ mod known_facts;
 mod laws;
 mod live_cpu;
 mod meaning;
+mod mistakes;
 mod overlap;
 mod paths;
 mod promises;

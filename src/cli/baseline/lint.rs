@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::ScenarioArgs;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::scenarios::resolve;
+use super::super::scenarios::{Resolved, resolve};
 use super::args::LintArgs;
 use super::diff::read;
 use crate::baseline::Observation;
@@ -20,12 +20,13 @@ use crate::verdict::{
 
 /// Prints what is wrong; exit code 1 when a row guards nothing although it looks as if it did.
 pub fn run(args: &LintArgs, context: &Context) -> Result<u8, CliError> {
-    let catalogs = context.catalogs()?;
     let today = args.today.unwrap_or_else(Date::today);
     let mut lints = Vec::new();
+    let mut catalogs = context.catalogs()?;
     if args.baselines.is_empty() {
         let of = ScenarioArgs::of_config(args.config.clone());
-        let (scenarios, _) = resolve(&of)?;
+        let Resolved { scenarios, catalog, .. } = resolve(&of)?;
+        catalogs = context.catalogs_or(catalog.as_deref())?;
         for scenario in scenarios {
             let path = scenario.baseline.as_deref();
             let beside = (scenario.promises.as_slice(), scenario.waivers.as_slice());
