@@ -95,7 +95,8 @@ fn most_b300_kernels_begin_before_the_one_before_them_on_their_stream_ended() {
         trace.activities.iter().filter(|one| trace.names.get(one.stream.stream) != "37").collect();
     let is_covered = |one: &Activity| {
         let mut at = one.span.start.0;
-        let mut spans: Vec<(i64, i64)> = others.iter().map(|one| (one.span.start.0, one.span.end.0)).collect();
+        let mut spans: Vec<(i64, i64)> =
+            others.iter().map(|one| (one.span.start.0, one.span.end.0)).collect();
         spans.sort_unstable();
         for (start, end) in spans {
             if start <= at {
@@ -145,16 +146,20 @@ fn training_steps_that_alternate_between_two_sizes() {
     assert_eq!(hook.activities.len().abs_diff(current.activities.len()), 7);
     // Kernels of an iteration, by the optimizer's annotation that holds their launch.
     let report = triage(&folder.join("modded-nanogpt-hook-gpu-rank-00-chrome-trace.json.gz"));
-    let row = report["stages"][0]["kernels"].as_array().unwrap().iter().find(|row| {
-        row["launches_min"].as_u64() != row["launches_max"].as_u64()
-    });
+    let row = report["stages"][0]["kernels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["launches_min"].as_u64() != row["launches_max"].as_u64());
     assert!(row.is_some(), "no kernel tells the two kinds of step apart");
 }
 
 #[test]
 fn kernels_and_spans_of_the_expert_parallel_runs() {
     let Some(root) = corpus("lightllm-dsv3-ep8-h200-decode") else { return };
-    for (run, count, span) in [("A0", 2178, "106.8"), ("B0", 2483, "105.5"), ("B1", 2483, "105.6"), ("C0", 2544, "102.2")] {
+    for (run, count, span) in
+        [("A0", 2178, "106.8"), ("B0", 2483, "105.5"), ("B1", 2483, "105.6"), ("C0", 2544, "102.2")]
+    {
         let folder = std::fs::read_dir(&root)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -215,5 +220,8 @@ fn one_rank_works_as_long_as_the_other_waits() {
         }
     }
     let wanted = [(217, "1.35".to_owned()), (217, "49.30".to_owned())];
-    assert!(found.iter().map(|(count, time)| (*count, time.get(..4).unwrap())).eq([(217, "1.35"), (217, "49.3")]), "{found:?} against {wanted:?}");
+    assert!(
+        found.iter().map(|(count, time)| (*count, time.get(..4).unwrap())).eq([(217, "1.35"), (217, "49.3")]),
+        "{found:?} against {wanted:?}"
+    );
 }
