@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::select::{Mark, Shown};
 use crate::common::yaml::scalar;
-use crate::verdict::{Finding, Kind, ScenarioReport};
+use crate::verdict::{Code, Finding, Kind, ScenarioReport};
 
 /// For each scenario with failing findings among those shown, the YAML that would accept them.
 ///
@@ -25,9 +25,11 @@ pub fn texts<'a>(shown: &[Shown<'a>]) -> Vec<(&'a ScenarioReport, String)> {
     texts
 }
 
-/// A doubt cannot be waived: nothing was judged.
+/// A doubt cannot be waived: nothing was judged. Nor can a waiver.
 fn is_acceptable(row: &Shown<'_>) -> bool {
-    row.mark == Mark::Fail && row.finding.code.kind() != Kind::Doubt
+    let code = row.finding.code;
+    let is_about_waiver = matches!(code, Code::WaiverExpired | Code::WaiverUnused);
+    row.mark == Mark::Fail && code.kind() != Kind::Doubt && !is_about_waiver
 }
 
 fn line(finding: &Finding) -> String {
