@@ -177,6 +177,11 @@ impl Context {
 
     /// The catalogs: what is compiled in, and what the user adds.
     pub fn catalogs(&self) -> Result<Catalogs, CliError> {
-        user_catalogs::load(self.catalog.as_deref())
+        self.catalogs_or(None)
+    }
+
+    /// The same, with those of this directory where the command line names none.
+    pub fn catalogs_or(&self, folder: Option<&Path>) -> Result<Catalogs, CliError> {
+        user_catalogs::load(self.catalog.as_deref().or(folder))
     }
 }

@@ -14,9 +14,22 @@ use crate::verdict::{PlacedPromise, Policy, Waiver};
 const UNNAMED: &str = "capture";
 
 /// What the arguments and the configuration mean together.
-pub fn resolve(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+pub struct Resolved {
+    /// What is judged.
+    pub scenarios: Vec<Scenario>,
+    /// How.
+    pub policy: Policy,
+    /// Directory of catalogs that the configuration names.
+    pub catalog: Option<PathBuf>,
+}
+
+/// Puts together what was typed and what the configuration says.
+pub fn resolve(args: &ScenarioArgs) -> Result<Resolved, CliError> {
     match &args.baseline {
-        Some(baseline) => Ok((vec![without_config(args, baseline)?], Policy::default())),
+        Some(baseline) => {
+            let scenarios = vec![without_config(args, baseline)?];
+            Ok(Resolved { scenarios, policy: Policy::default(), catalog: None })
+        }
         None => with_config(args),
     }
 }
@@ -58,7 +71,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-fn with_config(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+fn with_config(args: &ScenarioArgs) -> Result<Resolved, CliError> {
     let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
     let text = crate::source::read_text(&path).map_err(|error| CliError {
         what: "cannot read the configuration".to_owned(),
@@ -89,7 +102,8 @@ fn with_config(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError>
         });
     }
     replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
-    Ok((scenarios, config.policy()))
+    let catalog = config.catalog.as_ref().map(|folder| base.join(folder));
+    Ok(Resolved { scenarios, policy: config.policy(), catalog })
 }
 
 /// The scenario's baseline: beside the configuration, or in the directory that takes the place of its folder.

@@ -24,6 +24,8 @@ pub struct Config {
     /// Levels and thresholds.
     #[serde(default)]
     pub policy: ConfigPolicy,
+    /// Directory of the repository's own catalogs, relative to the configuration.
+    pub catalog: Option<PathBuf>,
 }
 
 /// One scenario.
