@@ -129,14 +129,9 @@ pub fn triage_of_rank(
             similarity.extend(found.similar);
             unlisted.extend(found.unlisted);
             attribution::locate(&mut one.paths, &one.kernels);
-            let ground = Ground {
-                kernels: &one.kernels,
-                paths: &one.paths,
-                calls: &calls,
-                mode,
-                framework: facts.framework,
-            };
-            one.overlaps = overlap::find(&timeline, stage, ground, advice, classifier);
+            let ground =
+                Ground { kernels: &one.kernels, paths: &one.paths, ways: &found.ways, calls: &calls, mode };
+            one.overlaps = overlap::find(&timeline, stage, ground, advice);
             stages.push((one, input.path));
         }
         traces.push(entry(input, "formal", kernel_table::devices(trace, &timeline)));
