@@ -336,3 +336,33 @@ fn every_command_shown_has_only_options_that_exist() {
         }
     }
 }
+
+/// Every `.rs` file below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_known_mistake_names_tests_that_exist() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    sources(&root().join("tests"), &mut files);
+    let code: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let page = read("docs/mistakes.md");
+    let known = rows(&page);
+    let known: Vec<&Vec<String>> = known.iter().filter(|row| row[0].starts_with("W-")).collect();
+    assert!(known.len() >= 58, "{} rows", known.len());
+    for row in known {
+        let tests: Vec<&str> = row[2].split(", ").collect();
+        for test in tests {
+            assert!(code.contains(&format!("fn {test}()")), "{}: there is no test {test}", row[0]);
+        }
+    }
+}

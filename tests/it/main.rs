@@ -28,6 +28,7 @@ mod junit;
 mod laws;
 mod live_cpu;
 mod meaning;
+mod mistakes;
 mod overlap;
 mod paths;
 mod promises;
