@@ -23,7 +23,7 @@ pub struct Resolved {
     pub catalog: Option<PathBuf>,
 }
 
-/// Puts the arguments and the configuration together.
+/// Puts together what was typed and what the configuration says.
 pub fn resolve(args: &ScenarioArgs) -> Result<Resolved, CliError> {
     match &args.baseline {
         Some(baseline) => {

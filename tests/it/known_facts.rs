@@ -216,12 +216,10 @@ fn one_rank_works_as_long_as_the_other_waits() {
         let path = entry.unwrap().path();
         if path.to_str().unwrap().contains("json") {
             let all = kernels(&read(&path));
-            found.insert((all.len(), ms(sum_ns(&all), 2)));
+            let digits = if sum_ns(&all) < 10_000_000 { 2 } else { 1 };
+            found.insert((all.len(), ms(sum_ns(&all), digits)));
         }
     }
-    let wanted = [(217, "1.35".to_owned()), (217, "49.30".to_owned())];
-    assert!(
-        found.iter().map(|(count, time)| (*count, time.get(..4).unwrap())).eq([(217, "1.35"), (217, "49.3")]),
-        "{found:?} against {wanted:?}"
-    );
+    let wanted = [(217, "1.35".to_owned()), (217, "49.3".to_owned())];
+    assert!(found.iter().eq(wanted.iter()), "{found:?}");
 }

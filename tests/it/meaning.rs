@@ -176,12 +176,14 @@ fn one_dense_layer_before_the_experts_does_not_join_the_steps() {
     let scratch = Scratch::new("dense-one");
     // Two thousand tokens take longer than eight.
     let step = |stage, tokens: u32| {
-        let mut bodies = vec![layer(tokens, attention(), false), layer(tokens, attention(), true)];
-        for kernel in bodies.iter_mut().flatten() {
+        let bodies = vec![layer(tokens, attention(), false), layer(tokens, attention(), true)];
+        let pattern = std::iter::once(0).chain(std::iter::repeat_n(1, 26)).collect();
+        let mut shape = shape(stage, bodies, pattern, tokens);
+        let parts = [&mut shape.before, &mut shape.epilogue, &mut shape.after];
+        for kernel in shape.bodies.iter_mut().chain(parts).flatten() {
             kernel.ns *= u64::from(tokens / 512).max(1);
         }
-        let pattern = std::iter::once(0).chain(std::iter::repeat_n(1, 26)).collect();
-        shape(stage, bodies, pattern, tokens)
+        shape
     };
     let decode = vec![step(DECODE, 8); 6];
     let report = triage(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::ScenarioArgs;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::scenarios::{Resolved, resolve};
+use super::super::scenarios::resolve;
 use super::args::LintArgs;
 use super::diff::read;
 use crate::baseline::Observation;
@@ -22,12 +22,14 @@ use crate::verdict::{
 pub fn run(args: &LintArgs, context: &Context) -> Result<u8, CliError> {
     let today = args.today.unwrap_or_else(Date::today);
     let mut lints = Vec::new();
-    let mut catalogs = context.catalogs()?;
-    if args.baselines.is_empty() {
-        let of = ScenarioArgs::of_config(args.config.clone());
-        let Resolved { scenarios, catalog, .. } = resolve(&of)?;
-        catalogs = context.catalogs_or(catalog.as_deref())?;
-        for scenario in scenarios {
+    let resolved = if args.baselines.is_empty() {
+        Some(resolve(&ScenarioArgs::of_config(args.config.clone()))?)
+    } else {
+        None
+    };
+    let catalogs = context.catalogs_or(resolved.as_ref().and_then(|one| one.catalog.as_deref()))?;
+    if let Some(resolved) = resolved {
+        for scenario in resolved.scenarios {
             let path = scenario.baseline.as_deref();
             let beside = (scenario.promises.as_slice(), scenario.waivers.as_slice());
             lints.extend(one(path, beside, None, &catalogs, today)?);
