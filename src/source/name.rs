@@ -79,6 +79,11 @@ pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
     names.find_map(|name| said(&name))?
 }
 
+/// The stage that a file's own name says.
+pub fn stage_of(name: &str) -> Option<PathStage> {
+    said(name)?
+}
+
 /// The rank of a file by the nearest directory that spells one out, `rank_3/trace.json`, up to `root`.
 pub fn rank_of_directories(root: &Path, path: &Path) -> Option<u32> {
     directories(root, path).find_map(|name| Position::of(&name).rank)
