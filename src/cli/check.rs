@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
+use super::check_server;
 use super::context::Context;
 use super::error::CliError;
 use super::github;
@@ -21,6 +22,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let Resolved { mut scenarios, mut policy, catalog } = resolve(&args.of)?;
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     replace_paths(&mut scenarios, &args.confirm, Paths::Confirm)?;
+    check_server::capture(&mut scenarios, &args.of, &args.server_log, context)?;
     let waivers = trailers(args)?;
     for scenario in &mut scenarios {
         scenario.waivers.extend(waivers.iter().cloned());

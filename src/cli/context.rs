@@ -10,8 +10,8 @@ use super::args::{Cli, ColorWhen, Command, Global};
 use super::baseline::args::BaselineCommand;
 use super::error::CliError;
 use super::{
-    baseline, catalog, check, comment, completions, demo, diff, explain, init, report, schema, triage, usage,
-    user_catalogs,
+    baseline, capture, catalog, check, comment, completions, demo, diff, explain, init, report, schema,
+    triage, usage, user_catalogs,
 };
 use crate::common::link::DocsUrl;
 use crate::common::text::printable;
@@ -49,6 +49,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Check(args) => check::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Comment(args) => comment::run(args, context),
+        Command::Capture(args) => capture::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Explain(args) => explain::run(args, context),
@@ -140,6 +141,18 @@ impl Context {
             // Nothing can be done about a standard error that is gone.
             let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
         }
+    }
+
+    /// Tells what happens meanwhile.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+        }
+    }
+
+    /// Tells the user something that matters even to those who want to hear little.
+    pub fn warn(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
     }
 
     /// Tells those who asked for it what was read from a file.

@@ -53,6 +53,9 @@ const SERVER_ARGS: &str = "server_args.json";
 /// A log beside a trace that is named alone; of any other name it may be another run's.
 const SERVER_LOG: &str = "server.log";
 
+/// What a capture folder says of itself. It is no trace, and no surprise.
+const MANIFEST: &str = "capture.json";
+
 /// Finds what may be a trace among all inputs of one capture.
 pub fn locate(inputs: &[PathBuf]) -> Result<Located, SourceError> {
     let mut search = Search::default();
@@ -171,7 +174,7 @@ impl Search {
                 if self.is_new(&path, "") && !self.located.logs.contains(&path) {
                     self.located.logs.push(path);
                 }
-            } else {
+            } else if name != MANIFEST {
                 match metadata {
                     Ok(metadata) if metadata.is_file() => {
                         if self.is_new(&path, "") {

@@ -79,6 +79,11 @@ pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
     names.find_map(|name| said(&name))?
 }
 
+/// The stage that a file's own name says.
+pub fn stage_of(name: &str) -> Option<PathStage> {
+    said(name)?
+}
+
 /// The position of a file by the nearest directory that spells one out: `rank_3/trace.json`, `TP-1/trace.json`. A
 /// directory that says more than its position, such as `llama-tp4`, names a size, unless it says a rank. Asked up to `root`.
 pub fn position_of_directories(root: &Path, path: &Path) -> Position {
