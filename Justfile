@@ -18,6 +18,11 @@ bless:
 verdicts:
     PROFGATE_WRITE_VERDICTS=1 cargo test --locked --test it verdict_table
 
+# Capture from a real server on the CPU: vllm, vllm-tp2 or sglang. Minutes and 7 GB; see docs/live-servers.md.
+live ENGINE:
+    cargo build --locked
+    tests/live/run.sh {{ ENGINE }}
+
 # A red verdict of the built-in pair of captures.
 demo:
     cargo run --locked --release -- demo

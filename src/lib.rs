@@ -31,6 +31,7 @@ pub mod publish;
 
 // Around the stages: what wires them, and what makes input for demo, tests and benchmarks.
 
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod run;

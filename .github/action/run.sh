@@ -206,7 +206,7 @@ run_report() {
 
 # Rewrites baselines where they moved beyond noise.
 run_refresh() {
-  args=(baseline refresh --github)
+  args=(baseline refresh --github "--report-dir=$INPUT_REPORT_DIR")
   add_option config "$INPUT_CONFIG"
   add_option report-dir "$INPUT_REPORT_DIR"
   add_option baseline-dir "$INPUT_BASELINE_DIR"

@@ -10,6 +10,7 @@ use super::completions::{CompletionsArgs, ManArgs};
 use super::explain::ExplainArgs;
 use super::github::GithubArgs;
 use super::init::InitArgs;
+use super::live_args::{CaptureArgs, LiveArgs};
 use super::report::ReportArgs;
 use super::schema::SchemaArgs;
 use crate::common::date::Date;
@@ -82,11 +83,13 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Turn one capture into three tables: kernels, overlap opportunities, fusion patterns
-    Triage(TriageArgs),
+    Triage(Box<TriageArgs>),
     /// Judge captures against their baselines, write every report, set the exit code
     Check(CheckArgs),
     /// Compare two captures without a baseline: what changed, kernel by kernel and in the order of the layer
     Diff(DiffArgs),
+    /// Profile a running server into a capture folder
+    Capture(Box<CaptureArgs>),
     /// Write, refresh, compare and examine baselines
     Baseline(BaselineArgs),
     /// Create or update the one comment of a pull request, from report.json
@@ -130,20 +133,28 @@ Examples:
   profgate triage 'traces/*-DECODE*.gz' --rank all
   profgate triage traces/ --format json > triage.json
   profgate triage traces/ --mapping traces-without-graphs/
+  profgate triage --url http://127.0.0.1:30000 --num-steps 5 --profile-by-stage
+  profgate triage --mapping-url http://127.0.0.1:31025 --formal-url http://127.0.0.1:31026
   zcat trace.json.gz | profgate triage -")]
 pub struct TriageArgs {
     /// Trace file, directory of one capture, quoted pattern, or `-` for standard input
-    #[arg(required_unless_present = "input", value_name = "INPUT")]
+    #[arg(required_unless_present_any = ["input", "url"], value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// The same as INPUT
     #[arg(long = "input", visible_alias = "formal-input", value_name = "PATH", conflicts_with = "inputs")]
     pub input: Vec<PathBuf>,
+    /// Profile this running server first, and triage that
+    #[arg(long, visible_alias = "formal-url", value_name = "URL", conflicts_with_all = ["inputs", "input"])]
+    pub url: Option<String>,
     /// Capture that names the source lines of graph replays: a run without graphs, or the graph's recording
     #[arg(long, visible_alias = "mapping-input", value_name = "PATH")]
     pub mapping: Vec<PathBuf>,
     /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
     #[arg(long, value_name = "FILE")]
     pub server_log: Vec<PathBuf>,
+    /// Profile this running server too, for the source lines: one that runs without graphs
+    #[arg(long, value_name = "URL", conflicts_with = "mapping")]
+    pub mapping_url: Option<String>,
     /// The rank to speak for, or `all` for each in turn [default: 0, or the lowest there is]
     #[arg(long, value_name = "N|all", value_parser = rank)]
     pub rank: Option<RankArg>,
@@ -156,6 +167,18 @@ pub struct TriageArgs {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Where captures of running servers go [default: the first free of profgate-capture, profgate-capture-2, …]
+    #[arg(long, value_name = "DIR")]
+    pub capture_dir: Option<PathBuf>,
+    /// How to profile running servers.
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Where the server of --mapping-url writes, as that server sees it [default: --server-dir]
+    #[arg(long, value_name = "PATH")]
+    pub mapping_server_dir: Option<String>,
+    /// The same directory as this machine sees it [default: --local-dir]
+    #[arg(long, value_name = "DIR")]
+    pub mapping_local_dir: Option<PathBuf>,
 }
 
 /// The ranks to speak for.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
+use super::check_server;
 use super::context::Context;
 use super::error::CliError;
 use super::github;
-use super::scenarios::{Paths, replace_paths, resolve};
+use super::scenarios::{Paths, Resolved, replace_paths, resolve};
 use crate::common::date::Date;
 use crate::publish::files::ReportSet;
 use crate::report;
@@ -18,9 +19,10 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let reports = ReportSet { dir: args.report_dir.clone() };
     reports.prepare()?;
     reports.clear()?;
-    let (mut scenarios, mut policy) = resolve(&args.of)?;
+    let Resolved { mut scenarios, mut policy, catalog } = resolve(&args.of)?;
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     replace_paths(&mut scenarios, &args.confirm, Paths::Confirm)?;
+    check_server::capture(&mut scenarios, &args.of, &args.server_log, context)?;
     let waivers = trailers(args)?;
     for scenario in &mut scenarios {
         scenario.waivers.extend(waivers.iter().cloned());
@@ -28,7 +30,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     if let Some(min_share) = args.min_share {
         policy.min_share = min_share;
     }
-    let catalogs = context.catalogs()?;
+    let catalogs = context.catalogs_or(catalog.as_deref())?;
     let progress = |done, all| context.progress(done, all);
     policy.on_missing_baseline = args.on_missing_baseline.into();
     policy.on_inconclusive = args.on_inconclusive.into();

@@ -11,8 +11,8 @@ use super::args::{Cli, ColorWhen, Command, Global};
 use super::baseline::args::BaselineCommand;
 use super::error::CliError;
 use super::{
-    baseline, catalog, check, comment, completions, demo, diff, explain, init, report, schema, triage, usage,
-    user_catalogs,
+    baseline, capture, catalog, check, comment, completions, demo, diff, explain, init, report, schema,
+    triage, usage, user_catalogs,
 };
 use crate::common::link::DocsUrl;
 use crate::common::text::printable;
@@ -50,6 +50,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<u8, CliError> {
         Command::Check(args) => check::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Comment(args) => comment::run(args, context),
+        Command::Capture(args) => capture::run(args, context),
         Command::Catalog(args) => catalog::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Explain(args) => explain::run(args, context),
@@ -143,6 +144,18 @@ impl Context {
         }
     }
 
+    /// Tells what happens meanwhile.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+        }
+    }
+
+    /// Tells the user something that matters even to those who want to hear little.
+    pub fn warn(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
+    }
+
     /// Tells those who asked for it what was read from a file.
     pub fn read(&self, entry: &TraceEntry) {
         if self.verbose {
@@ -195,6 +208,11 @@ impl Context {
 
     /// The catalogs: what is compiled in, and what the user adds.
     pub fn catalogs(&self) -> Result<Catalogs, CliError> {
-        user_catalogs::load(self.catalog.as_deref())
+        self.catalogs_or(None)
+    }
+
+    /// The same, with those of this directory where the command line names none.
+    pub fn catalogs_or(&self, folder: Option<&Path>) -> Result<Catalogs, CliError> {
+        user_catalogs::load(self.catalog.as_deref().or(folder))
     }
 }

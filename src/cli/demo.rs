@@ -69,6 +69,7 @@ fn judge(
         workload: None,
         promises: Vec::new(),
         waivers: Vec::new(),
+        failed: None,
     };
     let progress = |done, all| context.progress(done, all);
     let options = CheckOptions {

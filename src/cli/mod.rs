@@ -2,8 +2,10 @@
 
 mod args;
 mod baseline;
+mod capture;
 mod catalog;
 mod check;
+mod check_server;
 mod comment;
 mod completions;
 mod context;
@@ -13,6 +15,8 @@ mod error;
 mod explain;
 mod github;
 mod init;
+mod live;
+mod live_args;
 mod report;
 mod scenarios;
 mod schema;

@@ -14,9 +14,22 @@ use crate::verdict::{PlacedPromise, Policy, Waiver};
 const UNNAMED: &str = "capture";
 
 /// What the arguments and the configuration mean together.
-pub fn resolve(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+pub struct Resolved {
+    /// What is judged.
+    pub scenarios: Vec<Scenario>,
+    /// How.
+    pub policy: Policy,
+    /// Directory of catalogs that the configuration names.
+    pub catalog: Option<PathBuf>,
+}
+
+/// Puts together what was typed and what the configuration says.
+pub fn resolve(args: &ScenarioArgs) -> Result<Resolved, CliError> {
     match &args.baseline {
-        Some(baseline) => Ok((vec![without_config(args, baseline)?], Policy::default())),
+        Some(baseline) => {
+            let scenarios = vec![without_config(args, baseline)?];
+            Ok(Resolved { scenarios, policy: Policy::default(), catalog: None })
+        }
         None => with_config(args),
     }
 }
@@ -51,6 +64,7 @@ fn without_config(args: &ScenarioArgs, baseline: &Path) -> Result<Scenario, CliE
         promises: Vec::new(),
         waivers: Vec::new(),
         levels: BTreeMap::new(),
+        failed: None,
     })
 }
 
@@ -58,7 +72,8 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-fn with_config(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError> {
+/// The configuration that the arguments name, and where it lies.
+pub fn configuration(args: &ScenarioArgs) -> Result<(PathBuf, Config), CliError> {
     let path = args.config.clone().unwrap_or_else(|| PathBuf::from("profgate.yaml"));
     let text = crate::source::read_text(&path).map_err(|error| CliError {
         what: "cannot read the configuration".to_owned(),
@@ -67,6 +82,11 @@ fn with_config(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError>
         exit: 2,
     })?;
     let config = config::parse(&text, &path).map_err(|error| CliError::yaml("configuration", &error))?;
+    Ok((path, config))
+}
+
+fn with_config(args: &ScenarioArgs) -> Result<Resolved, CliError> {
+    let (path, config) = configuration(args)?;
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     let wanted = chosen(&config, &args.scenarios, &path)?;
     let file = path.display().to_string();
@@ -76,20 +96,23 @@ fn with_config(args: &ScenarioArgs) -> Result<(Vec<Scenario>, Policy), CliError>
         let waivers = Waiver::of_rows(&scenario.waivers, &path)
             .map_err(|error| CliError::yaml("configuration", &error))?;
         let mapping = scenario.mapping.iter().flat_map(|mapping| &mapping.value.0);
+        let inputs = scenario.input.iter().flat_map(|input| &input.value.0);
         scenarios.push(Scenario {
-            inputs: scenario.input.value.0.iter().map(|input| base.join(input)).collect(),
+            inputs: inputs.map(|input| base.join(input)).collect(),
             mapping: mapping.map(|input| base.join(input)).collect(),
             confirm: Vec::new(),
-            baseline: scenario.baseline.as_ref().map(|named| baseline_of(args, base, named)),
+            baseline: scenario.baseline.as_ref().map(|named| baseline_of(args, base, &named.value)),
             workload: scenario.workload.clone(),
             promises: PlacedPromise::of_rows(&scenario.expect, &file),
             waivers,
             levels: scenario.levels.iter().map(|(code, level)| (*code, level.value)).collect(),
+            failed: None,
             name,
         });
     }
     replace_paths(&mut scenarios, &args.inputs, Paths::Input)?;
-    Ok((scenarios, config.policy()))
+    let catalog = config.catalog.as_ref().map(|folder| base.join(folder));
+    Ok(Resolved { scenarios, policy: config.policy(), catalog })
 }
 
 /// The scenario's baseline: beside the configuration, or in the directory that takes the place of its folder.

@@ -1,8 +1,12 @@
 //! `profgate triage`: one capture, three tables.
 
+use std::path::{Path, PathBuf};
+
 use super::args::{RankArg, TriageArgs, TriageFormat};
 use super::context::Context;
 use super::error::CliError;
+use super::live;
+use super::live_args::LiveArgs;
 use crate::report;
 use crate::trace::HealthCode;
 use crate::triage::Triage;
@@ -12,14 +16,17 @@ use crate::verdict::doubts_about_capture;
 ///
 /// Ends with 3 when nothing was measured, after the tables were printed.
 pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
-    let inputs = if args.inputs.is_empty() { &args.input } else { &args.inputs };
+    let live = captured(args, context)?;
+    let typed = if args.inputs.is_empty() { &args.input } else { &args.inputs };
+    let inputs = live.formal.as_ref().map_or(typed.as_slice(), std::slice::from_ref);
+    let mapping = live.mapping.as_ref().map_or(args.mapping.as_slice(), std::slice::from_ref);
     let progress = |done, all| context.progress(done, all);
     let rank = match args.rank {
         Some(RankArg::One(rank)) => Some(rank),
         Some(RankArg::All) | None => None,
     };
     let options = context.load_options(rank, &args.server_log, &progress);
-    let capture = context.load(inputs, &args.mapping, &options)?;
+    let capture = context.load(inputs, mapping, &options)?;
     for note in &capture.notes {
         context.note(note);
     }
@@ -52,6 +59,41 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
             exit: 3,
         }),
     }
+}
+
+/// The captures of running servers that were asked for.
+#[derive(Default)]
+struct Live {
+    formal: Option<PathBuf>,
+    mapping: Option<PathBuf>,
+}
+
+/// Profiles the servers that were named: the one for the source lines first, as the graphs-off run is the
+/// cheaper one to find out with that something is wrong.
+fn captured(args: &TriageArgs, context: &Context) -> Result<Live, CliError> {
+    let mut live = Live::default();
+    if args.url.is_none() && args.mapping_url.is_none() {
+        return Ok(live);
+    }
+    let interrupt = live::interrupt()?;
+    let base = args.capture_dir.clone().unwrap_or_else(|| live::free_folder(Path::new("profgate-capture")));
+    let make = |url: &str, how: &LiveArgs, folder: PathBuf| {
+        let options = live::options(how, url, folder.clone(), 1, &args.server_log, context)?;
+        live::capture(&options, &interrupt, context)?;
+        context.say(&format!("the capture is in {}", folder.display()));
+        Ok::<_, CliError>(Some(folder))
+    };
+    if let Some(url) = &args.mapping_url {
+        let mut how = args.live.clone();
+        how.server_dir = args.mapping_server_dir.clone().or(how.server_dir);
+        how.local_dir = args.mapping_local_dir.clone().or(how.local_dir);
+        live.mapping = make(url, &how, base.join("mapping"))?;
+    }
+    if let Some(url) = &args.url {
+        let folder = if live.mapping.is_some() { base.join("formal") } else { base };
+        live.formal = make(url, &args.live, folder)?;
+    }
+    Ok(live)
 }
 
 /// Why nothing was measured, where the trace tells.

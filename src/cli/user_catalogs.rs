@@ -36,7 +36,7 @@ fn read(folder: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
         let path = entry.map_err(|error| failed(folder, &error))?.path();
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         // What the tables are made of comes from the program; a copy of its folder may be tested all the same.
-        if is_yaml && path.file_name().is_some_and(|name| name != "frames.yaml") {
+        if is_yaml && path.file_name().is_some_and(|name| name != "frames.yaml" && name != "advice.yaml") {
             paths.push(path);
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::server::ConfigServer;
 use crate::common::yaml::{self, Spanned, YamlError};
 use crate::verdict::{Code, Kind, Level, Policy, Promise, Waiver, WaiverRow, check_promises};
 
@@ -24,6 +25,8 @@ pub struct Config {
     /// Levels and thresholds.
     #[serde(default)]
     pub policy: ConfigPolicy,
+    /// Directory of the repository's own catalogs, relative to the configuration.
+    pub catalog: Option<PathBuf>,
 }
 
 /// One scenario.
@@ -31,15 +34,22 @@ pub struct Config {
 #[schemars(extend("anyOf" = [{ "required": ["baseline"] }, { "required": ["expect"] }]))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigScenario {
-    /// Trace file or directory, relative to the configuration.
-    #[schemars(with = "Inputs")]
-    pub input: Spanned<Inputs>,
+    /// Trace file or directory, relative to the configuration. Either this or `server`.
+    #[serde(default)]
+    #[schemars(with = "Option<Inputs>")]
+    pub input: Option<Spanned<Inputs>>,
+    /// A running server to profile first. Either this or `input`.
+    #[serde(default)]
+    #[schemars(with = "Option<ConfigServer>")]
+    pub server: Option<Spanned<ConfigServer>>,
     /// Traces of a run that names the source of what the input measured, relative to the configuration.
     #[serde(default)]
     #[schemars(with = "Option<Inputs>")]
     pub mapping: Option<Spanned<Inputs>>,
     /// Baseline file, relative to the configuration. A scenario with promises can do without.
-    pub baseline: Option<PathBuf>,
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub baseline: Option<Spanned<PathBuf>>,
     /// What was sent to the server, in the user's words; a baseline of another workload is not comparable.
     pub workload: Option<String>,
     /// What a person promises. It needs no recorded number.
@@ -138,9 +148,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
         let message = format!("schema {} is not known to this version", config.schema.value);
         return Err(YamlError::at(path, &config.schema, message).with_help("this version reads `schema: 1`"));
     }
-    for scenario in config.scenarios.values() {
+    for (name, scenario) in &config.scenarios {
+        let input = scenario.input.iter().map(|input| ("input", input));
         let mapping = scenario.mapping.iter().map(|mapping| ("mapping", mapping));
-        for (key, inputs) in std::iter::once(("input", &scenario.input)).chain(mapping) {
+        for (key, inputs) in input.chain(mapping) {
             if inputs.value.0.is_empty() {
                 return Err(YamlError::at(path, inputs, format!("`{key}` is an empty list"))
                     .with_help("name a trace file or a directory"));
@@ -148,13 +159,33 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, YamlError> {
         }
         check_promises(&scenario.expect, path)?;
         Waiver::of_rows(&scenario.waivers, path)?;
-        if scenario.baseline.is_none() && scenario.expect.is_empty() {
-            return Err(YamlError::at(
-                path,
-                &scenario.input,
-                "the scenario has neither `baseline` nor `expect`",
-            )
-            .with_help("name its baseline, or promise something under `expect`"));
+        let nothing = "the scenario has neither `baseline` nor `expect`";
+        let nothing_help = "name its baseline, or promise something under `expect`";
+        let is_bare = scenario.baseline.is_none() && scenario.expect.is_empty();
+        match (&scenario.input, &scenario.server) {
+            (Some(input), None) if is_bare => {
+                return Err(YamlError::at(path, input, nothing).with_help(nothing_help));
+            }
+            (None, Some(server)) if is_bare => {
+                return Err(YamlError::at(path, server, nothing).with_help(nothing_help));
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            (Some(_), Some(server)) => {
+                let message = format!("`{name}` has both `input` and `server`");
+                return Err(YamlError::at(path, server, message)
+                    .with_help("keep one: traces that are there, or a server to profile"));
+            }
+            (None, None) => {
+                let message = format!("`{name}` has neither `input` nor `server`");
+                let error = match (&scenario.baseline, scenario.expect.first()) {
+                    (Some(baseline), _) => YamlError::at(path, baseline, message),
+                    (None, Some(promise)) => YamlError::at(path, promise, message),
+                    (None, None) => YamlError::at(path, &config.schema, message),
+                };
+                return Err(
+                    error.with_help("name the traces with `input`, or a running server with `server`")
+                );
+            }
         }
     }
     let of_scenarios = config.scenarios.values().flat_map(|scenario| &scenario.levels);
@@ -187,7 +218,7 @@ mod tests {
     #[test]
     fn a_small_file_is_enough() {
         let config = parse(GOOD, Path::new("profgate.yaml")).unwrap();
-        assert_eq!(config.scenarios["a"].baseline.as_deref(), Some(Path::new("b.yaml")));
+        assert_eq!(config.scenarios["a"].baseline.as_ref().unwrap().value, Path::new("b.yaml"));
         assert_eq!(config.policy().min_share, 1.0);
     }
 
@@ -247,6 +278,20 @@ mod tests {
             assert!(wrong.message.contains(said), "{to}: {}", wrong.message);
             assert_eq!(wrong.line, 7, "{to}");
         }
+    }
+
+    #[test]
+    fn a_scenario_has_traces_or_a_server() {
+        let server = "schema: 1\nscenarios:\n  a: { server: { url: h, workload: { decode: \"1:9\" } }, baseline: b.yaml }\n";
+        let config = parse(server, Path::new("profgate.yaml")).unwrap();
+        let read = config.scenarios["a"].server.as_ref().unwrap();
+        assert_eq!((read.value.url.as_str(), read.value.workload.decode.as_deref()), ("h", Some("1:9")));
+        let neither = error("schema: 1\nscenarios:\n  a: { baseline: b.yaml }\n");
+        assert!(neither.message.contains("neither") && neither.line == 3, "{neither:?}");
+        let both = error("schema: 1\nscenarios:\n  a: { input: t, server: { url: h }, baseline: b.yaml }\n");
+        assert!(both.message.contains("both") && both.line == 3, "{both:?}");
+        let key = error("schema: 1\nscenarios:\n  a: { server: { url: h, api-key: x }, baseline: b.yaml }\n");
+        assert_eq!(key.help.as_deref(), Some("did you mean `api-key-file`?"));
     }
 
     #[test]

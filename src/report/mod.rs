@@ -19,6 +19,7 @@ mod ranks;
 mod select;
 pub mod text;
 pub mod unit;
+mod waiver;
 mod words;
 
 pub use select::{Counts, counts, is_quiet};

@@ -226,21 +226,29 @@ pub fn also(row: &PathRow) -> String {
             owners.push(owner(kin));
         }
     }
-    let has = owners.iter().map(|whose| {
-        let of = row.also.iter().filter(is_merged).filter(|kin| owner(kin) == *whose);
-        let paths: Vec<String> = of
+    let mut parts: Vec<String> = Vec::new();
+    for whose in &owners {
+        let of = || row.also.iter().filter(is_merged).filter(|kin| owner(kin) == *whose);
+        let paths: Vec<String> = of()
             .map(|kin| match &kin.is_for {
                 Some(other) => format!("{} for {other}", kin.path),
                 None => kin.path.clone(),
             })
             .collect();
-        format!("{whose} has it ({})", paths.join(", "))
-    });
-    let flies = row.also.iter().filter(|kin| kin.origin == "in-flight").map(|kin| {
-        let since = kin.as_of.as_ref().map_or_else(String::new, |date| format!(", as of {date}"));
-        format!("in flight for {} ({}{since})", owner(kin), kin.pr.join(", "))
-    });
-    has.chain(flies).collect::<Vec<_>>().join("; ")
+        // The catalog knows no releases; what brought a path in is its pull request.
+        let since = of().map(|kin| kin.pr.join(", ")).find(|pr| !pr.is_empty());
+        let since = since.map_or_else(String::new, |pr| format!(" since {pr}"));
+        parts.push(format!("{whose} has it{since} ({})", paths.join(", ")));
+    }
+    for kin in row.also.iter().filter(|kin| kin.origin == "in-flight") {
+        let other = kin.is_for.as_ref().map_or_else(String::new, |other| format!(" for {other}"));
+        parts.push(format!("in flight for {} ({}{other})", owner(kin), kin.pr.join(", ")));
+    }
+    let told = row.also.iter().filter(|kin| is_merged(kin) || kin.origin == "in-flight");
+    if let Some(oldest) = told.filter_map(|kin| kin.as_of.as_ref()).min() {
+        parts.push(format!("as of {oldest}"));
+    }
+    parts.join("; ")
 }
 
 fn owner(kin: &Kin) -> String {

@@ -38,6 +38,19 @@ pub struct Scenario {
     pub waivers: Vec<Waiver>,
     /// Levels that differ from the policy's, for this scenario.
     pub levels: BTreeMap<Code, Level>,
+    /// Why there is no capture, where one was to be made first.
+    pub failed: Option<FailedCapture>,
+}
+
+/// A capture that was to be made and came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCapture {
+    /// The server, or whatever was to be captured.
+    pub subject: String,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// How the gate is run.
@@ -150,6 +163,20 @@ fn one(
         BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
     let terms =
         terms::of(scenario, baseline.as_ref().map(|file| (&file.promises, &file.waivers)), options.today);
+    if let Some(failed) = &scenario.failed {
+        let subject = Judged {
+            scenario: &scenario.name,
+            baseline: reference,
+            doubts: Vec::new(),
+            triage: None,
+            notes: Vec::new(),
+            terms: &terms,
+            changed_files: &options.changed_files,
+        };
+        let finding =
+            Finding::new(Code::CaptureFailed, &failed.subject, &failed.message).with_help(&failed.help);
+        return Ok(unjudged(subject, finding, &policy));
+    }
     let capture = match load_mapped(&scenario.inputs, &scenario.mapping, catalogs, &options.load) {
         Ok(capture) => capture,
         // Files that make no capture are a mistake in naming them, as in every other command.

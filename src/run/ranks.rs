@@ -57,21 +57,37 @@ pub fn assign(files: &mut [ReadFile], notes: &mut Vec<String>) {
     }
 }
 
-/// A number for the replica or pipeline stage of each place: where two places differ in DP or PP and not in TP,
-/// each DP and PP has tensor-parallel ranks of its own. Places that TP alone tells apart are one job, whose
-/// attention may be replicated while its experts are not.
+/// A number for the group of ranks that each place shares its collectives with.
+///
+/// Pipeline stages are groups of their own. Within one, replicas of the model are, whose TP and EP ranks each count from
+/// 0. Where TP or EP counts on from one DP to the next, the group lies across them: attention is replicated, the experts
+/// are not.
 fn replicas(places: &[Position]) -> Vec<u32> {
-    let mut distinct = places.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let by_tp: BTreeSet<Option<u32>> = distinct.iter().map(|place| place.tp).collect();
-    let stages: BTreeSet<(Option<u32>, Option<u32>)> =
-        distinct.iter().map(|place| (place.dp, place.pp)).collect();
-    let restarts = by_tp.len() < distinct.len();
-    let number = |place: &Position| {
-        stages.iter().position(|of| *of == (place.dp, place.pp)).and_then(|at| u32::try_from(at).ok())
+    let mut groups: Vec<(Option<u32>, Option<u32>)> =
+        places.iter().map(|place| group(place, places)).collect();
+    let numbers = groups.clone();
+    groups.sort_unstable();
+    groups.dedup();
+    let number =
+        |of: &(Option<u32>, Option<u32>)| groups.binary_search(of).ok().and_then(|at| u32::try_from(at).ok());
+    numbers.iter().map(|of| number(of).unwrap_or(0)).collect()
+}
+
+/// PP and, where replicas are apart, DP.
+fn group(of: &Position, places: &[Position]) -> (Option<u32>, Option<u32>) {
+    (of.pp, if counts_on(of.pp, places) { None } else { of.dp })
+}
+
+/// Whether TP alone or EP alone tells the places of one pipeline stage apart.
+fn counts_on(pp: Option<u32>, places: &[Position]) -> bool {
+    let mut here: Vec<Position> = places.iter().copied().filter(|place| place.pp == pp).collect();
+    here.sort_unstable();
+    here.dedup();
+    let tells_apart = |axis: fn(&Position) -> Option<u32>| {
+        let told: BTreeSet<u32> = here.iter().filter_map(axis).collect();
+        told.len() == here.len()
     };
-    places.iter().map(|place| if restarts { number(place).unwrap_or(0) } else { 0 }).collect()
+    tells_apart(|place| place.tp) || tells_apart(|place| place.ep)
 }
 
 fn axes(position: Position) -> Position {
@@ -101,15 +117,16 @@ fn collision(files: &[ReadFile]) -> Option<(String, String)> {
     })
 }
 
-/// A number for each place. Where TP alone tells all places apart, it is the number.
+/// A number for each place: over DP, then PP, then TP. Where TP alone tells the places of a pipeline stage apart, it
+/// counts over DP already.
 fn numbered(places: &[Position]) -> BTreeMap<Position, u32> {
     let mut distinct: Vec<Position> = places.iter().copied().filter(Position::has_axis).collect();
     distinct.sort_unstable();
     distinct.dedup();
-    let mut by_tp: Vec<Option<u32>> = distinct.iter().map(|place| place.tp).collect();
-    by_tp.sort_unstable();
-    by_tp.dedup();
-    let is_told_by_tp = by_tp.len() == distinct.len() && by_tp.iter().all(Option::is_some);
+    let is_told_by_tp = distinct.iter().all(|place| {
+        place.tp.is_some()
+            && distinct.iter().filter(|other| (other.pp, other.tp) == (place.pp, place.tp)).count() == 1
+    });
     let size = |axis: fn(&Position) -> Option<u32>| {
         distinct.iter().filter_map(axis).max().map_or(1, |most| most.saturating_add(1))
     };
@@ -118,11 +135,12 @@ fn numbered(places: &[Position]) -> BTreeMap<Position, u32> {
         .iter()
         .map(|place| {
             let at = |axis: Option<u32>| axis.unwrap_or(0);
-            let mixed = [(ep_beside(place, &distinct), dps), (at(place.dp), pps), (at(place.pp), tps)]
+            let dp = if is_told_by_tp { 0 } else { at(place.dp) };
+            let number = [(ep_beside(place, &distinct), dps), (dp, pps), (at(place.pp), tps)]
                 .into_iter()
                 .fold(0_u32, |number, (digit, next)| number.saturating_add(digit).saturating_mul(next))
                 .saturating_add(at(place.tp));
-            (*place, if is_told_by_tp { at(place.tp) } else { mixed })
+            (*place, number)
         })
         .collect()
 }
@@ -202,6 +220,18 @@ mod tests {
         let attention = ["a-TP-0-DP-0-EP-0.json", "a-TP-1-DP-0-EP-1.json", "a-TP-2-DP-1-EP-2.json"];
         assert_eq!(replicas(&attention), [0, 0, 0]);
         assert_eq!(replicas(&["rank0.json", "rank1.json"]), [0, 0]);
+        // vLLM counts EP on over DP where the experts are shared, and from 0 in each replica where they are not.
+        let wide = ["dp0_pp0_tp0_dcp0_ep0_rank0.json", "dp1_pp0_tp0_dcp0_ep1_rank1.json"];
+        assert_eq!(replicas(&wide), [0, 0]);
+        let dense = ["dp0_pp0_tp0_dcp0_ep0_rank0.json", "dp1_pp0_tp0_dcp0_ep0_rank1.json"];
+        assert_eq!(replicas(&dense), [0, 1]);
+        let staged = [
+            "a-TP-0-DP-0-PP-0.json",
+            "a-TP-1-DP-1-PP-0.json",
+            "a-TP-0-DP-0-PP-1.json",
+            "a-TP-1-DP-1-PP-1.json",
+        ];
+        assert_eq!(replicas(&staged), [0, 0, 1, 1]);
     }
 
     #[test]
@@ -237,6 +267,13 @@ mod tests {
     fn attention_replicas_inside_one_job_keep_the_jobs_ranks() {
         let names = ["a-TP-0-DP-0-EP-0.json", "a-TP-1-DP-0-EP-1.json", "a-TP-2-DP-1-EP-2.json"];
         assert_eq!(assigned(&names.map(|name| (name, None))).0, [0, 1, 2]);
+        let staged = [
+            "a-TP-0-DP-0-PP-0.json",
+            "a-TP-1-DP-1-PP-0.json",
+            "a-TP-0-DP-0-PP-1.json",
+            "a-TP-1-DP-1-PP-1.json",
+        ];
+        assert_eq!(assigned(&staged.map(|name| (name, None))).0, [0, 1, 2, 3]);
         let only_experts = ["a-TP-0-EP-0.json", "a-TP-0-EP-1.json"];
         assert_eq!(assigned(&only_experts.map(|name| (name, None))).0, [0, 1]);
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::SourceError;
-use super::name::{PathStage, Position, file_name, rank_of_directories, stage_of_file};
+use super::name::{PathStage, Position, file_name, position_of_directories, stage_of_file};
 use super::server_log::is_log;
 
 /// A file that may be a trace.
@@ -52,6 +52,9 @@ const MAX_DEPTH: usize = 6;
 const SERVER_ARGS: &str = "server_args.json";
 /// A log beside a trace that is named alone; of any other name it may be another run's.
 const SERVER_LOG: &str = "server.log";
+
+/// What a capture folder says of itself. It is no trace, and no surprise.
+const MANIFEST: &str = "capture.json";
 
 /// Finds what may be a trace among all inputs of one capture.
 pub fn locate(inputs: &[PathBuf]) -> Result<Located, SourceError> {
@@ -171,7 +174,7 @@ impl Search {
                 if self.is_new(&path, "") && !self.located.logs.contains(&path) {
                     self.located.logs.push(path);
                 }
-            } else {
+            } else if name != MANIFEST {
                 match metadata {
                     Ok(metadata) if metadata.is_file() => {
                         if self.is_new(&path, "") {
@@ -189,7 +192,7 @@ impl Search {
     fn candidate(&mut self, path: &Path, root: &Path, is_named: bool) {
         let mut position = Position::of(&file_name(path));
         if position == Position::default() {
-            position.rank = rank_of_directories(root, path);
+            position = position_of_directories(root, path);
         }
         self.roots.push(root.to_owned());
         self.located.candidates.push(Candidate {

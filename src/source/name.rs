@@ -79,9 +79,43 @@ pub fn stage_of_file(root: &Path, path: &Path) -> Option<PathStage> {
     names.find_map(|name| said(&name))?
 }
 
-/// The rank of a file by the nearest directory that spells one out, `rank_3/trace.json`, up to `root`.
-pub fn rank_of_directories(root: &Path, path: &Path) -> Option<u32> {
-    directories(root, path).find_map(|name| Position::of(&name).rank)
+/// The stage that a file's own name says.
+pub fn stage_of(name: &str) -> Option<PathStage> {
+    said(name)?
+}
+
+/// The position of a file by the nearest directory that spells one out: `rank_3/trace.json`, `TP-1/trace.json`. A
+/// directory that says more than its position, such as `llama-tp4`, names a size, unless it says a rank. Asked up to `root`.
+pub fn position_of_directories(root: &Path, path: &Path) -> Position {
+    let spelled = |name: String| {
+        let position = Position::of(&name);
+        if is_position_alone(&name) {
+            return Some(position);
+        }
+        position.rank.map(|rank| Position { rank: Some(rank), ..Position::default() })
+    };
+    directories(root, path).find_map(spelled).unwrap_or_default()
+}
+
+/// Whether each word of a name is part of a position: `TP-0`, `dp1_tp0`, `rank_3`.
+fn is_position_alone(name: &str) -> bool {
+    const LABELS: [&str; 6] = ["rank", "worker", "tp", "dp", "pp", "ep"];
+    let words = words(name);
+    let mut rest = words.as_slice();
+    while let [word, others @ ..] = rest {
+        let is_number = |text: &str| !text.is_empty() && text.parse::<u32>().is_ok();
+        if LABELS.iter().any(|label| word.strip_prefix(label).is_some_and(is_number)) {
+            rest = others;
+        } else if let [number, others @ ..] = others
+            && LABELS.contains(&word.as_str())
+            && is_number(number)
+        {
+            rest = others;
+        } else {
+            return false;
+        }
+    }
+    !words.is_empty()
 }
 
 /// The names of a file's directories, the nearest first, up to and with `root`.
@@ -193,10 +227,14 @@ mod tests {
 
     #[test]
     fn directories_spell_out_ranks_and_no_sizes() {
-        let of = |path: &str| rank_of_directories(Path::new("/runs"), &Path::new("/runs").join(path));
-        assert_eq!(of("rank_1/trace.json"), Some(1));
-        assert_eq!(of("worker2/a/trace.json"), Some(2));
-        assert_eq!(of("llama-tp4/trace.json"), None);
+        let of = |path: &str| position_of_directories(Path::new("/runs"), &Path::new("/runs").join(path));
+        let rank = |rank| Position { rank: Some(rank), ..Position::default() };
+        assert_eq!(of("rank_1/trace.json"), rank(1));
+        assert_eq!(of("worker2/a/trace.json"), rank(2));
+        assert_eq!(of("llama-tp4/trace.json"), Position::default());
+        assert_eq!(of("llama-tp4-rank2/trace.json"), rank(2));
+        assert_eq!(of("TP-1/trace.json"), Position { tp: Some(1), ..Position::default() });
+        assert_eq!(of("dp1_tp0/trace.json"), Position { dp: Some(1), tp: Some(0), ..Position::default() });
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 /// Arguments that identify the model, its parallelism and the paths that flags switch. None holds a secret.
-const ALLOWED: [&str; 40] = [
+const ALLOWED: [&str; 44] = [
     "attention_backend",
     "chunked_prefill_size",
     "compilation_config",
@@ -14,9 +14,11 @@ const ALLOWED: [&str; 40] = [
     "data_parallel_size",
     "decode_attention_backend",
     "deepep_mode",
+    "device",
     "disable_cuda_graph",
     "disable_overlap_schedule",
     "disable_piecewise_cuda_graph",
+    "disaggregation_mode",
     "dp_size",
     "dtype",
     "enable_aiter_allreduce_fusion",
@@ -36,6 +38,8 @@ const ALLOWED: [&str; 40] = [
     "model_path",
     "moe_a2a_backend",
     "moe_runner_backend",
+    "nnodes",
+    "node_rank",
     "pipeline_parallel_size",
     "pp_size",
     "prefill_attention_backend",
@@ -58,16 +62,21 @@ pub fn read_server_args(path: &Path) -> Option<Map<String, Value>> {
         return None;
     }
     let value: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    let outer = value.as_object()?;
-    let nested = outer.get("server_args").and_then(Value::as_object);
+    let kept = allowed_server_args(&value);
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// The allow-listed scalars of what a server says of itself; everything else may be a secret.
+pub fn allowed_server_args(value: &Value) -> Map<String, Value> {
+    let nested = value.get("server_args").and_then(Value::as_object);
     let mut kept = Map::new();
     for key in ALLOWED {
-        let found = nested.and_then(|inner| inner.get(key)).or_else(|| outer.get(key));
+        let found = nested.and_then(|inner| inner.get(key)).or_else(|| value.get(key));
         if let Some(value) =
             found.filter(|value| value.is_string() || value.is_number() || value.is_boolean())
         {
             kept.insert(key.to_owned(), value.clone());
         }
     }
-    (!kept.is_empty()).then_some(kept)
+    kept
 }

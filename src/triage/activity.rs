@@ -291,7 +291,8 @@ fn adopt_strays(placed: &mut [Placed<'_>], first: Stage) {
 }
 
 fn count_missing_launches(trace: &Trace, launches: &Launches<'_>, health: &mut Health) {
-    if trace.launches.is_empty() {
+    // A profile of the GPU alone has no launches to miss; one with CPU work had them and lost them.
+    if trace.launches.is_empty() && trace.annotations.is_empty() && trace.cpu_ops.is_empty() {
         return;
     }
     for (index, activity) in trace.activities.iter().enumerate() {

@@ -146,14 +146,9 @@ pub fn triage_of_rank(
             let found = paths::find(&timeline, stage, &one.kernels, catalog, classifier, facts);
             one.paths = found.rows;
             attribution::locate(&mut one.paths, &one.kernels);
-            let ground = Ground {
-                kernels: &one.kernels,
-                paths: &one.paths,
-                calls: &calls,
-                mode,
-                framework: facts.framework,
-            };
-            one.overlaps = overlap::find(&scene, stage, ground, advice, classifier);
+            let ground =
+                Ground { kernels: &one.kernels, paths: &one.paths, calls: &calls, mode, ways: &found.ways };
+            one.overlaps = overlap::find(&scene, stage, ground, advice);
             (one, found.similar, found.unlisted)
         };
         for (one, of_similar, of_unlisted) in each(&of_input, tables) {

@@ -207,11 +207,11 @@ fn evidence(of: &StageFacts, ranks: &[(u32, &StageFacts)]) -> Vec<StragglerRole>
 }
 
 fn collectives(stage: Stage, ranks: &[RankFacts]) -> Vec<Collective> {
-    // Ranks are numbered within their replica, so a set of ranks is one of each replica.
-    let mut keys: Vec<(u32, &Key)> = ranks
+    let mut keys: Vec<(Option<u32>, &Key)> = ranks
         .iter()
         .filter_map(|rank| Some((rank.replica, rank.stages.get(&stage)?)))
         .flat_map(|(replica, facts)| facts.collectives.keys().map(move |key| (replica, key)))
+        .map(|(replica, key)| ((!is_numbered_by_job(key, stage, ranks)).then_some(replica), key))
         .collect();
     keys.sort_unstable();
     keys.dedup();
@@ -220,7 +220,7 @@ fn collectives(stage: Stage, ranks: &[RankFacts]) -> Vec<Collective> {
         .map(|(replica, key)| {
             let parts: Vec<Part<'_>> = ranks
                 .iter()
-                .filter(|rank| rank.replica == replica)
+                .filter(|rank| replica.is_none_or(|replica| rank.replica == replica))
                 .map(|rank| {
                     let facts = rank.stages.get(&stage);
                     let instances = facts.and_then(|facts| facts.collectives.get(key));
@@ -240,6 +240,16 @@ fn collectives(stage: Stage, ranks: &[RankFacts]) -> Vec<Collective> {
         (longest(b).cmp(&longest(a))).then_with(|| (&a.kernel, first(a)).cmp(&(&b.kernel, first(b))))
     });
     rows
+}
+
+/// Whether the ranks that a collective names are those of this capture: every rank that runs it is among them. Else each
+/// replica counts its own ranks from 0, and one set of numbers is a set of ranks in each of them.
+fn is_numbered_by_job(key: &Key, stage: Stage, ranks: &[RankFacts]) -> bool {
+    let Some(over) = &key.over else { return false };
+    ranks
+        .iter()
+        .filter(|rank| rank.stages.get(&stage).is_some_and(|facts| facts.collectives.contains_key(key)))
+        .all(|rank| names(over, rank.rank))
 }
 
 /// Whether a set of ranks, written `[0, 1]`, holds a rank.

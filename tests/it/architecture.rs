@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The modules, each with those that it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("common", &[]),
     ("source", &["common"]),
     ("trace", &["common", "source"]),
@@ -12,14 +12,15 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("verdict", &["common", "source", "trace", "triage", "baseline"]),
     ("report", &["common", "source", "trace", "triage", "baseline", "verdict"]),
     ("publish", &["common", "source", "trace", "triage", "baseline", "verdict", "report"]),
+    ("capture", &["common", "source", "trace", "triage"]),
     ("config", &["common", "verdict"]),
     ("synth", &["common"]),
     ("run", &["common", "source", "trace", "triage", "baseline", "verdict", "report", "publish", "synth"]),
     (
         "cli",
         &[
-            "common", "source", "trace", "triage", "baseline", "verdict", "report", "publish", "config",
-            "run", "synth",
+            "common", "source", "trace", "triage", "baseline", "verdict", "report", "publish", "capture",
+            "config", "run", "synth",
         ],
     ),
 ];

@@ -302,6 +302,13 @@ fn a_users_catalog_adds_and_overrides() {
         run_in(&scratch.path(""), &[&fixed, more].concat())
     };
     assert_eq!(check(&["--catalog", arg(&folder)]).code, 0);
+    let config = "schema: 1\nscenarios:\n  a: { input: capture, baseline: b.yaml }\ncatalog: mine\n";
+    scratch.file("profgate.yaml", config);
+    let configured = run(&["check", "--config", arg(&scratch.path("profgate.yaml"))]);
+    assert_eq!(configured.code, 0, "{}", configured.stderr);
+    let other =
+        run(&["check", "--config", arg(&scratch.path("profgate.yaml")), "--catalog", "no-such-folder"]);
+    assert_eq!(other.code, 5, "the command line outranks it: {}", other.stdout);
     let without = check(&[]);
     assert_eq!(without.code, 1, "a path that nobody knows any more is missing");
     assert!(without.stdout.contains("my-finalize"), "{}", without.stdout);

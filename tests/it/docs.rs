@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use profgate::capture::Fault;
 use profgate::trace::HealthCode;
 use profgate::verdict::{Code, Outcome, Thresholds, exit_code};
 
@@ -260,7 +261,7 @@ fn every_configuration_shown_is_one_that_the_program_accepts() {
             }
         }
     }
-    assert_eq!(seen, 3, "README has one configuration, docs/configuration.md another and a baseline");
+    assert_eq!(seen, 4, "README has one configuration, docs/configuration.md another and a baseline");
 }
 
 #[test]
@@ -335,4 +336,63 @@ fn every_command_shown_has_only_options_that_exist() {
             }
         }
     }
+}
+
+/// Every `.rs` file below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_known_mistake_names_tests_that_exist() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    sources(&root().join("tests"), &mut files);
+    let code: String = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let page = read("docs/mistakes.md");
+    let known = rows(&page);
+    let known: Vec<&Vec<String>> = known.iter().filter(|row| row[0].starts_with("W-")).collect();
+    assert!(known.len() >= 58, "{} rows", known.len());
+    for row in known {
+        let tests: Vec<&str> = row[2].split(", ").collect();
+        for test in tests {
+            assert!(code.contains(&format!("fn {test}()")), "{}: there is no test {test}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn every_answer_of_a_server_is_explained_as_the_program_explains_it() {
+    let text = read("docs/live-servers.md");
+    let table = rows(&section(&text, "What a server may answer"));
+    let listed: Vec<(&str, &str)> =
+        table.iter().skip(1).map(|row| (row[0].as_str(), row[1].as_str())).collect();
+    let told: Vec<(&str, &str)> = Fault::ALL.iter().map(|fault| (fault.text(), fault.advice())).collect();
+    assert_eq!(listed, told);
+}
+
+#[test]
+fn every_key_of_a_server_is_in_the_table() {
+    let text = read("docs/configuration.md");
+    let listed: BTreeSet<String> = rows(&section(&text, "server"))
+        .iter()
+        .skip(1)
+        .flat_map(|row| row[0].split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let schema: serde_json::Value = serde_json::from_str(&read("schemas/config.json")).unwrap();
+    let keys = |name: &str| {
+        let properties = &schema["$defs"][name]["properties"];
+        properties.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let workload = keys("ConfigWorkload").into_iter().map(|key| format!("workload.{key}"));
+    let known: BTreeSet<String> =
+        keys("ConfigServer").into_iter().filter(|key| key != "workload").chain(workload).collect();
+    assert_eq!(listed, known);
 }

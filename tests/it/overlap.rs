@@ -152,6 +152,7 @@ fn the_page_says_what_the_overlap_reading_rests_on() {
     assert!(unwrapped.contains("of GPU time in decode exactly"), "{unwrapped}");
 }
 
+/// W-60: the log decides whether the trace says anything.
 #[test]
 fn a_capture_of_a_server_that_fell_back_to_diffusers_is_refused_everywhere() {
     let scratch = Scratch::new("diffusers");

@@ -106,7 +106,7 @@ fn vllm_reduces_and_normalises_apart_in_both_stages() {
     assert_table(trace, "prefill", &rows);
 }
 
-/// W-55: what ran most often comes first among the evidence.
+/// W-55: what took most time comes first among the evidence.
 #[test]
 fn copies_between_the_rungs_are_named_as_part_of_the_ladder() {
     let trace = "vllm-gptoss-b200-tp8-eager/eager_trace.json.gz";

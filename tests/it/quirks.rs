@@ -60,6 +60,7 @@ fn q2_a_gpu_annotation_is_wider_than_its_kernels_and_no_activity() {
     assert_eq!(triaged(&trace).stages[0].steps.busy_ns, 10_000);
 }
 
+/// W-30: waiting is no GPU work.
 #[test]
 fn q3_a_stream_sync_row_is_no_stream_and_no_work() {
     let sync = r#"{"ph":"X","cat":"cuda_sync","name":"Stream Sync","ts":0,"dur":900,"pid":0,"tid":1000007,"args":{"stream":7,"correlation":9}}"#;

@@ -122,6 +122,35 @@ fn judged_again_another_baseline_decides() {
 }
 
 #[test]
+fn the_waiver_of_the_comment_accepts_what_fails_once_it_is_filled_in() {
+    let scratch = Scratch::new("waiver-again");
+    let folder = demo(&scratch);
+    let report = folder.join("report.json");
+    let comment = text(&folder.join("comment.md"));
+    let (_, rest) = comment.split_once("<pre lang=\"yaml\">\n").unwrap();
+    let (waivers, _) = rest.split_once("</pre>").unwrap();
+    let baseline = text(&folder.join("../baseline.yaml"));
+    let pasted = scratch.file("pasted.yaml", format!("{baseline}{waivers}"));
+    let unfilled = again(&report, &["--baseline", arg(&pasted)]);
+    assert_eq!(unfilled.code, 2, "{}", unfilled.stdout);
+    let filled = waivers
+        .replace("reason: ", "reason: \"a trial\"")
+        .replace("owner: ", "owner: \"@me\"")
+        .replace("until: ", "until: 2999-12-31");
+    let pasted = scratch.file("filled.yaml", format!("{baseline}{filled}"));
+    let (code, judged) = judged(&report, &["--baseline", arg(&pasted)]);
+    assert_eq!(
+        (code, judged["verdict"].as_str()),
+        (0, Some("warn")),
+        "{}",
+        judged["scenarios"][0]["findings"]
+    );
+    for finding in judged["scenarios"][0]["findings"].as_array().unwrap() {
+        assert_eq!(finding["waived_by"].is_string(), finding["level"] == "deny", "{finding}");
+    }
+}
+
+#[test]
 fn a_run_without_a_verdict_is_no_greener_when_judged_again() {
     let scratch = Scratch::new("unjudged-again");
     let trace = scratch.file("t.json", r#"{"schemaVersion":1,"traceEvents":[]}"#);

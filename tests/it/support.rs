@@ -63,6 +63,9 @@ pub fn run_in(folder: &Path, args: &[&str]) -> Run {
     run_with(folder, args, &[])
 }
 
+/// Where the program under test remembers what it must not forget, instead of the home of who runs the tests.
+pub const STATE: &str = env!("CARGO_TARGET_TMPDIR");
+
 /// Runs the built program in a folder as a CI job with these variables, and none of this machine's.
 pub fn run_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profgate"));
@@ -75,6 +78,7 @@ pub fn run_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run
             command.env_remove(name);
         }
     }
+    command.env("XDG_STATE_HOME", STATE);
     let output: Output =
         command.args(args).current_dir(folder).envs(variables.iter().copied()).output().unwrap();
     Run {

@@ -20,13 +20,16 @@ use crate::verdict::{
 
 /// Prints what is wrong; exit code 1 when a row guards nothing although it looks as if it did.
 pub fn run(args: &LintArgs, context: &Context) -> Result<u8, CliError> {
-    let catalogs = context.catalogs()?;
     let today = args.today.unwrap_or_else(Date::today);
     let mut lints = Vec::new();
-    if args.baselines.is_empty() {
-        let of = ScenarioArgs::of_config(args.config.clone());
-        let (scenarios, _) = resolve(&of)?;
-        for scenario in scenarios {
+    let resolved = if args.baselines.is_empty() {
+        Some(resolve(&ScenarioArgs::of_config(args.config.clone()))?)
+    } else {
+        None
+    };
+    let catalogs = context.catalogs_or(resolved.as_ref().and_then(|one| one.catalog.as_deref()))?;
+    if let Some(resolved) = resolved {
+        for scenario in resolved.scenarios {
             let path = scenario.baseline.as_deref();
             let beside = (scenario.promises.as_slice(), scenario.waivers.as_slice());
             lints.extend(one(path, beside, None, &catalogs, today)?);

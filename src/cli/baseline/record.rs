@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::args::RecordArgs;
 use crate::baseline::{Observation, to_yaml};
+use crate::capture;
 use crate::run::repeats::{self, Repeats};
 
 /// Writes a baseline from captures; refuses a capture that measured nothing.
@@ -25,8 +26,18 @@ fn observed(args: &RecordArgs, context: &Context) -> Result<Observation, CliErro
     let catalogs = context.catalogs()?;
     let progress = |done, all| context.progress(done, all);
     let options = context.load_options(None, &args.server_log, &progress);
-    let Repeats { mut observation, notes, .. } =
-        repeats::read(&args.inputs, &args.repeat, &catalogs, &options)?;
+    // A set of captures that profgate made stands for its captures.
+    let mut set = match args.inputs.as_slice() {
+        [folder] => capture::captures_of(folder),
+        _ => Vec::new(),
+    };
+    let (inputs, repeated) = if set.is_empty() {
+        (args.inputs.clone(), args.repeat.clone())
+    } else {
+        let first = set.remove(0);
+        (vec![first], set.into_iter().chain(args.repeat.iter().cloned()).collect())
+    };
+    let Repeats { mut observation, notes, .. } = repeats::read(&inputs, &repeated, &catalogs, &options)?;
     for note in &notes {
         context.note(note);
     }

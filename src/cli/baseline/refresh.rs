@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::scenarios::{Paths, replace_paths, resolve};
+use super::super::scenarios::{Paths, Resolved, replace_paths, resolve};
 use super::args::RefreshArgs;
 use super::diff::of_people;
 use crate::common::date::Date;
@@ -22,7 +22,7 @@ const FINE: Fineness = Fineness { least_pct: 0.0 };
 pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     let accept: Vec<Acceptance> =
         args.accept.iter().map(|text| acceptance(text)).collect::<Result<_, _>>()?;
-    let (mut scenarios, policy) = resolve(&args.of)?;
+    let Resolved { mut scenarios, policy, catalog } = resolve(&args.of)?;
     // The paths of repeats are kept apart from the inputs: each is a capture of its own.
     let mut repeats = scenarios.clone();
     for scenario in &mut repeats {
@@ -37,7 +37,7 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
             "name a `baseline` in the scenario, or use: profgate baseline refresh --baseline FILE TRACES",
         ));
     }
-    let catalogs = context.catalogs()?;
+    let catalogs = context.catalogs_or(catalog.as_deref())?;
     let progress = |done, all| context.progress(done, all);
     let options = RefreshOptions {
         policy,

@@ -86,6 +86,7 @@ fn render(report: &CheckReport, form: Form) -> String {
     rest(&mut out, report, &all, form);
     if form.diffs {
         details::layer_diffs(&mut out, report);
+        findings::waivers(&mut out, report, &shown);
     }
     if form.tables {
         details::tables(&mut out, report);

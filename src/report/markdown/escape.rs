@@ -74,7 +74,7 @@ impl fmt::Display for MdCell {
     }
 }
 
-/// A block of lines that keeps its spaces.
+/// A block of lines that keeps its spaces: a diff, or text to be pasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MdPre(String);
 
@@ -82,6 +82,11 @@ impl MdPre {
     /// Sets at most `lines` lines as a diff, each shortened when it is very long.
     pub fn diff(text: &str, lines: usize) -> Self {
         Self::new("diff", text.lines().take(lines).map(|line| shorten_middle(line, CODE)))
+    }
+
+    /// Sets text that a reader copies, and of which no character may be missing.
+    pub fn yaml(text: &str) -> Self {
+        Self::new("yaml", text.lines().map(str::to_owned))
     }
 
     fn new(language: &str, lines: impl Iterator<Item = String>) -> Self {

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use super::comment::Form;
-use super::{MdCell, MdCode};
+use super::{MdCell, MdCode, MdPre};
 use crate::common::text::count;
 use crate::report::select::{self, Shown};
 use crate::report::unit::{figures, signed_percent, signed_time};
+use crate::report::waiver;
 use crate::report::words;
 use crate::verdict::{CheckReport, Code};
 
@@ -130,5 +131,23 @@ pub fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form:
     }
     if report.docs.is_none() {
         let _ = writeln!(out, "\n{}", MdCell::new(&words::explained(shown)));
+    }
+}
+
+/// The waivers that would accept what fails, ready to be pasted into the baselines.
+pub fn waivers(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
+    for (scenario, text) in waiver::texts(shown) {
+        let of = if report.scenarios.len() > 1 {
+            format!(" in {}", MdCell::new(&scenario.scenario))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            out,
+            "\n<details><summary>To accept what fails{of} for a while</summary>\n\n\
+             Add this to {} with a reason, an owner and the last day on which it holds.\n\n{}\n\n</details>",
+            MdCode::new(&scenario.baseline.path),
+            MdPre::yaml(&text),
+        );
     }
 }

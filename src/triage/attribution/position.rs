@@ -3,25 +3,44 @@
 //! Input: one stage of a run whose kernels were launched one by one, and the same stage of the run to explain.
 //! Output: for an activity of the latter the origin of the kernel that stands at its place: the same kernel id,
 //! the same layer, the same number among those of that id in the layer. Exact when both layers run the id
-//! equally often. Without layers on both sides, or with another count, the pairing is inexact. What it gives
-//! up: kernels of other ids; a name that only resembles borrows no place.
+//! equally often and the kernel has the same neighbours on its stream. Without layers on both sides, with another
+//! count, or beside other kernels, the pairing is inexact: two GEMMs may have swapped their kernels. What it
+//! gives up: kernels of other ids; a name that only resembles borrows no place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::origin::{Origin, Origins};
-use crate::trace::{Ns, Trace};
+use crate::trace::{Ns, StreamId, Trace};
 use crate::triage::activity::{Placed, Timeline};
+use crate::triage::classify::Role;
 use crate::triage::layers;
 use crate::triage::stage::Stage;
 
 /// Where in a step: 0 before the first layer, then the layers, then what follows them.
 type Section = usize;
 
+/// The kernel ids before and after an activity on its stream, in its step.
+type Neighbours<'t> = (Option<&'t str>, Option<&'t str>);
+
+/// What stood at a position.
+#[derive(Clone)]
+struct Stood {
+    origin: Origin,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl Stood {
+    fn is_between(&self, neighbours: Neighbours<'_>) -> bool {
+        (self.before.as_deref(), self.after.as_deref()) == neighbours
+    }
+}
+
 /// The origins of one stage of a run without graphs, by position.
 pub struct Positions {
     layers: usize,
-    by_layer: BTreeMap<(Section, String), Vec<Origin>>,
-    in_step: BTreeMap<String, Vec<Origin>>,
+    by_layer: BTreeMap<(Section, String), Vec<Stood>>,
+    in_step: BTreeMap<String, Vec<Stood>>,
 }
 
 impl Positions {
@@ -31,14 +50,21 @@ impl Positions {
         let starts = layers::boundaries(trace, timeline, step).unwrap_or_default();
         let mut positions =
             Self { layers: starts.len(), by_layer: BTreeMap::new(), in_step: BTreeMap::new() };
-        for one in timeline.in_step(step) {
+        let of_step: Vec<&Placed> = timeline.in_step(step).collect();
+        let neighbours = neighbours(timeline, &of_step);
+        for one in of_step {
             let Some(class) = timeline.classes.get(one.activity.name) else { continue };
-            let origin = origins.of_activity(one.index);
+            let (before, after) = neighbours.get(&one.index).copied().unwrap_or_default();
+            let stood = Stood {
+                origin: origins.of_activity(one.index),
+                before: before.map(str::to_owned),
+                after: after.map(str::to_owned),
+            };
             let section = section(&starts, one);
-            positions.by_layer.entry((section, class.id.clone())).or_default().push(origin.clone());
-            positions.in_step.entry(class.id.clone()).or_default().push(origin);
+            positions.by_layer.entry((section, class.id.clone())).or_default().push(stood.clone());
+            positions.in_step.entry(class.id.clone()).or_default().push(stood);
         }
-        let has_place = positions.in_step.values().flatten().any(|origin| origin.place.is_some());
+        let has_place = positions.in_step.values().flatten().any(|stood| stood.origin.place.is_some());
         has_place.then_some(positions)
     }
 
@@ -57,6 +83,7 @@ impl Positions {
         for (step, activities) in steps {
             let starts = step.and_then(|step| layers::boundaries(trace, timeline, step)).unwrap_or_default();
             let has_layers = !starts.is_empty() && starts.len() == self.layers;
+            let neighbours = neighbours(timeline, &activities);
             let mut by_position: BTreeMap<(Section, &str), Vec<usize>> = BTreeMap::new();
             for one in activities {
                 let Some(class) = timeline.classes.get(one.activity.name) else { continue };
@@ -65,17 +92,40 @@ impl Positions {
             }
             for ((section, id), indexes) in by_position {
                 let of_layer = if has_layers { self.by_layer.get(&(section, id.to_owned())) } else { None };
-                let Some(origins) = of_layer.or_else(|| self.in_step.get(id)) else { continue };
-                let is_exact = of_layer.is_some() && origins.len() == indexes.len();
+                let Some(stood) = of_layer.or_else(|| self.in_step.get(id)) else { continue };
+                let are_as_many = of_layer.is_some() && stood.len() == indexes.len();
                 for (at, index) in indexes.into_iter().enumerate() {
-                    if let Some(origin) = origins.get(at).or_else(|| origins.last()) {
-                        explained.insert(index, (origin.clone(), is_exact));
+                    if let Some(stood) = stood.get(at).or_else(|| stood.last()) {
+                        let around = neighbours.get(&index).copied().unwrap_or_default();
+                        explained
+                            .insert(index, (stood.origin.clone(), are_as_many && stood.is_between(around)));
                     }
                 }
             }
         }
         explained
     }
+}
+
+/// The neighbours of each activity, by its index. Copies and fills are no neighbours: they come and go with the host's work.
+fn neighbours<'t>(timeline: &'t Timeline, activities: &[&Placed]) -> HashMap<usize, Neighbours<'t>> {
+    let mut streams: BTreeMap<StreamId, Vec<(Ns, usize, &str)>> = BTreeMap::new();
+    for one in activities {
+        let Some(class) = timeline.classes.get(one.activity.name) else { continue };
+        if class.role != Role::Memory {
+            let row = (one.activity.span.start, one.index, class.id.as_str());
+            streams.entry(one.activity.stream).or_default().push(row);
+        }
+    }
+    let mut neighbours = HashMap::new();
+    for row in streams.values_mut() {
+        row.sort_unstable();
+        for (at, (_, index, _)) in row.iter().enumerate() {
+            let id = |at: Option<usize>| at.and_then(|at| row.get(at)).map(|(.., id)| *id);
+            neighbours.insert(*index, (id(at.checked_sub(1)), id(at.checked_add(1))));
+        }
+    }
+    neighbours
 }
 
 fn section(starts: &[Ns], one: &Placed) -> Section {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::common::yaml::{self, Spanned, YamlError};
-use crate::triage::classify::{Classifier, Role, contains_words};
+use crate::triage::classify::Role;
 
 const BUILTIN: (&str, &str) = ("catalogs/advice.yaml", include_str!("../../../catalogs/advice.yaml"));
 
@@ -21,22 +21,10 @@ struct OfRole {
     serial: String,
 }
 
-/// A known way to overlap kernels of a kind.
-#[derive(Debug)]
-pub struct Known {
-    /// Catalog id.
-    pub path: String,
-    /// Frameworks that have it.
-    pub frameworks: Vec<String>,
-    role: Role,
-    words: Vec<Vec<String>>,
-}
-
 /// The advice for every role.
 #[derive(Debug)]
 pub struct Advice {
     roles: BTreeMap<Role, OfRole>,
-    known: Vec<Known>,
     /// For what other streams hide already.
     pub hidden: String,
     /// Put before the advice where the dependency is not settled.
@@ -48,13 +36,13 @@ impl Advice {
     pub fn builtin() -> Result<&'static Self, &'static YamlError> {
         static BUILT: LazyLock<Result<Advice, YamlError>> = LazyLock::new(|| {
             let (path, text) = BUILTIN;
-            Advice::from_yaml(text, Path::new(path), &Classifier::builtin()?)
+            Advice::from_yaml(text, Path::new(path))
         });
         BUILT.as_ref()
     }
 
-    /// Exactly this text; `path` labels errors, and the classifier knows how words are told apart.
-    pub fn from_yaml(text: &str, path: &Path, classifier: &Classifier) -> Result<Self, YamlError> {
+    /// Exactly this text; `path` labels errors.
+    pub fn from_yaml(text: &str, path: &Path) -> Result<Self, YamlError> {
         let file: FileYaml = yaml::from_str(text, path)?;
         if file.schema.value != 1 {
             return Err(YamlError::at(path, &file.schema, "unknown catalog schema")
@@ -78,13 +66,7 @@ impl Advice {
             let message = format!("role `{role}` has no advice");
             return Err(YamlError::at(path, &file.schema, message).with_help("add it under `roles`"));
         }
-        let known = file.paths.into_iter().map(|one| Known {
-            path: one.path,
-            frameworks: one.frameworks,
-            role: one.role,
-            words: one.words.iter().map(|text| classifier.words(text)).collect(),
-        });
-        Ok(Self { roles, known: known.collect(), hidden: file.hidden, unclear: file.unclear })
+        Ok(Self { roles, hidden: file.hidden, unclear: file.unclear })
     }
 
     /// Whether a kernel of role `after` usually works on the result of one of role `before` that stands
@@ -112,14 +94,6 @@ impl Advice {
     pub fn serial(&self, role: Role) -> &str {
         self.roles.get(&role).map_or("", |of| &of.serial)
     }
-
-    /// The known way to overlap a kernel: one of this framework, else the first.
-    pub fn known(&self, kernel: &[String], role: Role, framework: &str) -> Option<&Known> {
-        let fits =
-            |one: &&Known| one.role == role && one.words.iter().any(|words| contains_words(kernel, words));
-        let is_own = |one: &&Known| one.frameworks.iter().any(|of| of == framework);
-        self.known.iter().filter(fits).find(is_own).or_else(|| self.known.iter().find(fits))
-    }
 }
 
 #[derive(Deserialize)]
@@ -129,7 +103,6 @@ struct FileYaml {
     hidden: String,
     unclear: String,
     roles: Vec<RoleYaml>,
-    paths: Vec<PathYaml>,
 }
 
 #[derive(Deserialize)]
@@ -143,13 +116,4 @@ struct RoleYaml {
     divisible: bool,
     headroom: String,
     serial: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct PathYaml {
-    path: String,
-    frameworks: Vec<String>,
-    role: Role,
-    words: Vec<String>,
 }

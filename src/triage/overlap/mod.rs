@@ -6,6 +6,7 @@
 //! What it gives up: the critical path is not known, so every number is a bound and no promise.
 
 mod advice;
+mod covering;
 mod exposed;
 mod neighbours;
 mod row;
@@ -15,14 +16,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use advice::Advice;
+use covering::Covering;
 use exposed::Exposed;
 pub use row::{Neighbours, OverlapRow};
 
 use super::activity::Timeline;
 use super::attribution::CallSites;
-use super::classify::Classifier;
 use super::kernel_table::percent;
-use super::model::{KernelRow, Mode, PathRow, PathState};
+use super::model::{KernelRow, Mode, PathRow};
+use super::paths::Way;
 use super::stage::Stage;
 use crate::trace::Ns;
 
@@ -42,10 +44,10 @@ pub struct Ground<'a> {
     pub paths: &'a [PathRow],
     /// The place that launched each activity.
     pub calls: &'a CallSites,
+    /// Overlaps of the catalog that hide a kernel id, the best first.
+    pub ways: &'a BTreeMap<String, Vec<Way>>,
     /// One trace, or a mapping/formal pair.
     pub mode: Mode,
-    /// Framework id, `unknown` included.
-    pub framework: &'a str,
 }
 
 /// What all streams of a trace did, whatever stage they work for.
@@ -64,13 +66,7 @@ impl<'t> Scene<'t> {
 
 /// The overlap table of a stage: what has headroom, then what is serial, then what is hidden; inside these,
 /// what carries the arithmetic last, the largest bound first.
-pub fn find(
-    scene: &Scene<'_>,
-    stage: Stage,
-    ground: Ground<'_>,
-    advice: &Advice,
-    classifier: &Classifier,
-) -> Vec<OverlapRow> {
+pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice) -> Vec<OverlapRow> {
     let timeline = scene.timeline;
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as i64;
     let exposed = exposed_by_kernel(scene, stage);
@@ -98,7 +94,7 @@ pub fn find(
                 (false, _) => "headroom",
             };
             let may_win = verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role);
-            let covering = if is_hidden { None } else { covering(kernel, &ground, advice, classifier) };
+            let covering = if is_hidden { None } else { covering::of(kernel, &ground) };
             Some(OverlapRow {
                 kernel: kernel.kernel.clone(),
                 role: kernel.role,
@@ -151,44 +147,6 @@ fn risk(of: Neighbours) -> &'static str {
     } else {
         "unclear"
     }
-}
-
-/// The catalog path that covers a kernel, and what of it can be said here.
-struct Covering {
-    path: String,
-    says: String,
-}
-
-fn covering(
-    kernel: &KernelRow,
-    ground: &Ground<'_>,
-    advice: &Advice,
-    classifier: &Classifier,
-) -> Option<Covering> {
-    let stands_in = |path: &PathRow| {
-        let forms = path.evidence.iter().flat_map(|form| form.split(" → "));
-        forms.into_iter().any(|one| one == kernel.kernel)
-    };
-    // A fused kernel is covered already; what counts is an overlap path, or a ladder that the kernel is part of.
-    let open = |path: &&PathRow| {
-        stands_in(path)
-            && (path.kind == "overlap" || path.state != PathState::Active)
-            && path.class != "unclear"
-    };
-    let of_kind = |kind: &str| ground.paths.iter().filter(open).find(|path| path.kind == kind);
-    if let Some(path) = of_kind("overlap").or_else(|| of_kind("fuse")) {
-        let whose = if path.class == "mainline-elsewhere" { ", of another framework," } else { "" };
-        let says = format!("`{}`{whose} covers it and is {} here.", path.path, path.state.as_str());
-        return Some(Covering { path: path.path.clone(), says });
-    }
-    let known = advice.known(&classifier.words(&kernel.kernel), kernel.role, ground.framework)?;
-    let whose = known.frameworks.join(", ");
-    let says = if known.frameworks.iter().any(|one| one == ground.framework) {
-        format!("`{}` is the way that {whose} has for it.", known.path)
-    } else {
-        format!("`{}` of {whose} shows how.", known.path)
-    };
-    Some(Covering { path: known.path.clone(), says })
 }
 
 fn recommendation(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::triage::classify::Role;
+use crate::triage::model::PathState;
 use crate::triage::{Input, triage_of_rank};
 
 const GEMM: &str = "nvjet_tst_64x8_64x16_4x1_v_bz_TNT";
@@ -204,54 +205,84 @@ fn what_no_step_holds_has_a_row_only_when_it_is_hidden() {
     assert_eq!(trace.row(Role::Communication).verdict, "hidden");
 }
 
+/// What covers the norm of a small trace, when one path stands in the fuse table and these ways are known.
+fn covering_of_norm(path: Option<PathRow>, ways: Vec<Way>) -> Option<(String, String)> {
+    let trace = Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 100, 10)]).triage(Mode::SingleTrace);
+    let norm = trace.stages[0].kernels.iter().find(|row| row.role == Role::Norm).unwrap();
+    let ground = Ground {
+        kernels: &trace.stages[0].kernels,
+        paths: &Vec::from_iter(path),
+        ways: &BTreeMap::from([(norm.kernel.clone(), ways)]),
+        calls: &CallSites::default(),
+        mode: Mode::SingleTrace,
+    };
+    covering::of(norm, &ground).map(|covering| (covering.path, covering.says))
+}
+
+fn path(state: PathState, evidence: &str) -> PathRow {
+    let mut path = crate::report::fixture::triage().stages.remove(0).paths.remove(0);
+    path.state = state;
+    path.evidence = vec![evidence.to_owned()];
+    path
+}
+
+fn way(path: &str, is_own: bool) -> Way {
+    Way {
+        path: path.to_owned(),
+        frameworks: vec!["vllm".to_owned()],
+        is_own,
+        pr: Vec::new(),
+        unsettled: None,
+    }
+}
+
 #[test]
 fn a_path_that_is_split_covers_its_kernels_and_one_that_is_on_does_not() {
-    let find = |state: PathState, evidence: &str| {
-        let trace = Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 100, 10)]).triage(Mode::SingleTrace);
-        let mut path = crate::report::fixture::triage().stages.remove(0).paths.remove(0);
-        path.state = state;
-        path.evidence = vec![evidence.to_owned()];
-        let calls = CallSites::default();
-        let ground = Ground {
-            kernels: &trace.stages[0].kernels,
-            paths: &[path],
-            calls: &calls,
-            mode: Mode::SingleTrace,
-            framework: "vllm",
-        };
-        let classifier = Classifier::builtin().unwrap();
-        let norm = trace.stages[0].kernels.iter().find(|row| row.role == Role::Norm).unwrap();
-        covering(norm, &ground, Advice::builtin().unwrap(), &classifier).map(|covering| covering.says)
-    };
     let id = Rows::of(&[(NORM, 7, 0, 10)]).row(Role::Norm).kernel;
     let form = format!("{id} → rope");
-    assert_eq!(find(PathState::Split, &form).unwrap(), "`fused-qknorm-rope` covers it and is split here.");
-    assert_eq!(find(PathState::Active, &form), None);
-    assert_eq!(find(PathState::Split, "an-other-norm → rope"), None);
+    let found = |state, form: &str| covering_of_norm(Some(path(state, form)), Vec::new());
+    let (_, says) = found(PathState::Split, &form).unwrap();
+    assert_eq!(says, "`fused-qknorm-rope` covers it and is split here.");
+    assert_eq!(found(PathState::Active, &form), None);
+    assert_eq!(found(PathState::Split, "an-other-norm → rope"), None);
 }
 
 #[test]
-fn a_way_of_the_own_framework_is_named_before_one_of_another() {
-    let advice = Advice::builtin().unwrap();
-    let classifier = Classifier::builtin().unwrap();
-    let known = |kernel: &str, framework: &str| {
-        advice.known(&classifier.words(kernel), Role::Communication, framework).map(|one| one.path.as_str())
+fn a_way_is_said_to_be_the_frameworks_own_a_precedent_in_flight_or_not_settled() {
+    let says = |way: Way| covering_of_norm(None, vec![way]).unwrap().1;
+    assert_eq!(says(way("async", true)), "`async` is the way that vllm has to hide it.");
+    assert_eq!(says(way("async", false)), "`async` of vllm shows how.");
+    let waits = Way { pr: vec!["a/b#1".to_owned()], ..way("async", true) };
+    assert_eq!(says(waits), "`async` is in flight for it (a/b#1).");
+    let unsettled = Way { unsettled: Some("the model's name".to_owned()), ..way("async", true) };
+    assert_eq!(
+        says(unsettled),
+        "`async` is the way that vllm has to hide it; not known whether it applies: the model's name."
+    );
+    // A ladder here is evidence; an own way stands beside it, a precedent does not.
+    let id = Rows::of(&[(NORM, 7, 0, 10)]).row(Role::Norm).kernel;
+    let both = |is_own| {
+        let ladder = path(PathState::Split, &format!("{id} → rope"));
+        covering_of_norm(Some(ladder), vec![way("async", is_own)]).unwrap()
     };
-    assert_eq!(known("deepep-low-latency-combine", "unknown"), Some("single-batch-overlap"));
-    assert_eq!(known("nccl-all-reduce-bf16", "vllm"), Some("vllm-async-tp"));
-    assert_eq!(known("nccl-send-recv", "vllm"), None);
+    assert_eq!(both(false).1, "`fused-qknorm-rope` covers it and is split here.");
+    let (named, says) = both(true);
+    assert_eq!(named, "fused-qknorm-rope");
+    assert!(says.ends_with("is split here. `async` is the way that vllm has to hide it."), "{says}");
 }
 
 #[test]
-fn every_way_that_advice_names_is_an_entry_of_the_path_catalog() {
-    let catalogs = crate::triage::Catalogs::builtin().unwrap();
-    let text = include_str!("../../../catalogs/advice.yaml");
-    let named: Vec<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("- { path: ")?.split(',').next()).collect();
-    assert!(named.len() >= 5, "{named:?}");
-    for path in named {
-        assert!(catalogs.paths.entry(path).is_some(), "{path}");
-    }
+fn an_exchange_of_a_trace_gets_its_way_from_the_path_catalog() {
+    const COMBINE: &str = "void deep_ep::internode_ll::combine<3, 10, 7168, 9>(void*, void*, int*)";
+    let row = Rows::of(&[(GEMM, 7, 0, 100), (COMBINE, 8, 100, 10)]).row(Role::Communication);
+    assert_eq!(row.path.as_deref(), Some("single-batch-overlap"));
+    assert!(
+        row.recommendation.ends_with("`single-batch-overlap` of sglang shows how."),
+        "{}",
+        row.recommendation
+    );
+    let row = Rows::of(&[(GEMM, 7, 0, 100), (COPY, 8, 100, 10)]).row(Role::Memory);
+    assert_eq!(row.path, None, "no overlap is for every copy");
 }
 
 #[test]
@@ -263,13 +294,12 @@ fn advice_is_complete_and_mistakes_in_it_are_named() {
         }
     }
     let text = include_str!("../../../catalogs/advice.yaml");
-    let classifier = Classifier::builtin().unwrap();
     for (from, to, message) in [
         ("schema: 1", "schema: 2", "unknown catalog schema"),
         ("- role: rope\n", "- role: norm\n", "role `norm` stands twice"),
         ("hidden: ", "hiden: ", "unknown key `hiden`"),
     ] {
-        let error = Advice::from_yaml(&text.replacen(from, to, 1), Path::new("a.yaml"), &classifier);
+        let error = Advice::from_yaml(&text.replacen(from, to, 1), Path::new("a.yaml"));
         let error = error.unwrap_err();
         assert!(error.message.contains(message), "{}", error.message);
     }

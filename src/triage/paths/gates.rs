@@ -211,8 +211,8 @@ impl Gates {
         if self.models.is_empty() && self.not_models.is_empty() {
             return Some(true);
         }
-        let model = facts.model?.to_lowercase();
-        let has = |parts: &[String]| parts.iter().any(|part| model.contains(part.as_str()));
+        let model = spelled(facts.model?);
+        let has = |parts: &[String]| parts.iter().any(|part| model.contains(&spelled(part)));
         Some((self.models.is_empty() || has(&self.models)) && !has(&self.not_models))
     }
 
@@ -230,8 +230,9 @@ impl Gates {
         if self.quantisation.is_empty() {
             return Some(true);
         }
-        let value = facts.server_args?.get("quantization")?;
-        Some(value.as_str().is_some_and(|value| self.quantisation.iter().any(|one| one == value)))
+        // A server that names none takes what the checkpoint holds, and does not say what that is.
+        let value = facts.server_args?.get("quantization")?.as_str()?;
+        Some(self.quantisation.iter().any(|one| one == value))
     }
 
     fn gpu_holds(&self, facts: &Facts<'_>) -> Option<bool> {
@@ -248,6 +249,24 @@ impl Gates {
             Some(false)
         }
     }
+}
+
+/// A model's name in one spelling: catalogs write `qwen3_next`, `llama4` and `qwen3_5` for what its publisher calls
+/// `Qwen3-Next`, `Llama-4` and `Qwen3.5`. A hyphen between digits stays, it is no point: `Qwen3-5B` is another model.
+fn spelled(model: &str) -> String {
+    let letters: Vec<char> = model.to_lowercase().chars().collect();
+    let at = |ix: Option<usize>| ix.and_then(|ix| letters.get(ix)).copied().unwrap_or(' ');
+    let mut spelled = String::with_capacity(letters.len());
+    for (ix, letter) in letters.iter().enumerate() {
+        let (before, after) = (at(ix.checked_sub(1)), at(Some(ix + 1)));
+        match letter {
+            '_' if before.is_ascii_digit() && after.is_ascii_digit() => spelled.push('.'),
+            '-' | '_' if before.is_alphabetic() && after.is_ascii_digit() => {}
+            '_' => spelled.push('-'),
+            other => spelled.push(*other),
+        }
+    }
+    spelled
 }
 
 fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
@@ -304,6 +323,24 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_known_by_any_spelling_of_its_name() {
+        for (gate, model, holds) in [
+            ("qwen3_next", "Qwen/Qwen3-Next-80B-A3B-Instruct", true),
+            ("llama4", "meta-llama/Llama-4-Scout-17B-16E", true),
+            ("glm5", "zai-org/GLM-5", true),
+            ("deepseek_v4", "deepseek-ai/DeepSeek-V4", true),
+            ("qwen3_5", "Qwen/Qwen3.5-27B", true),
+            ("qwen3.5", "Qwen/Qwen3-5B", false),
+            ("kimi_linear", "moonshotai/Kimi-Linear-48B-A3B", true),
+            ("llama4", "meta-llama/Llama-3.1-405B", false),
+        ] {
+            let gates = Gates { models: vec![gate.to_owned()], ..Gates::default() };
+            let is_open = gates.judge(&Facts { model: Some(model), ..Facts::default() }) == Gate::Open;
+            assert_eq!(is_open, holds, "{gate} {model}");
+        }
+    }
+
+    #[test]
     fn tensor_parallelism_is_told_by_arguments_files_the_job_or_collectives() {
         let gates = Gates { tp: Some(4), ..Gates::default() };
         let files = |tp_files| Facts { tp_files: Some(tp_files), ..Facts::default() };
@@ -344,6 +381,14 @@ mod tests {
             serde_json::from_str(r#"{"decode_attention_backend": "fa3"}"#).unwrap();
         assert_eq!(backend.judge(&Facts { server_args: Some(&args), ..Facts::default() }), Gate::Closed);
         assert!(matches!(backend.judge(&Facts::default()), Gate::Unknown(_)));
+        let quantised = Gates { quantisation: vec!["fp8".to_owned()], ..Gates::default() };
+        let with = |text: &str| {
+            let args: Map<String, Value> = serde_json::from_str(text).unwrap();
+            quantised.judge(&Facts { server_args: Some(&args), ..Facts::default() })
+        };
+        assert_eq!(with(r#"{"quantization": "fp8"}"#), Gate::Open);
+        assert_eq!(with(r#"{"quantization": "awq"}"#), Gate::Closed);
+        assert!(matches!(with(r#"{"quantization": null}"#), Gate::Unknown(_)), "the checkpoint decides");
         let decode = Gates { stages: vec![Stage::Decode], ..Gates::default() };
         let of = |stage| decode.judge(&Facts { stage: Some(stage), ..Facts::default() });
         assert_eq!(

@@ -125,16 +125,13 @@ fn incomplete(entry: &Entry) -> Vec<&'static str> {
     let examples = &entry.examples;
     let has_examples =
         examples.on.len() + examples.not_on.len() + examples.split.len() + examples.not_split.len() > 0;
-    let is_variant = entry.same_as.is_some();
     [
         (!entry.summary.ends_with('.'), "its summary is no sentence"),
         (entry.frameworks.is_empty(), "it names no framework"),
         (entry.claims() && entry.source_paths.is_empty(), "it does not say where its code is"),
         (entry.on_is_shown_without_both(), "it needs a name that is its fused kernel and one that is not"),
         (
-            !entry.split_is_empty()
-                && !is_variant
-                && (examples.split.is_empty() || examples.not_split.is_empty()),
+            !entry.split_is_empty() && (examples.split.is_empty() || examples.not_split.is_empty()),
             "it needs a sequence that is its ladder and one that is not",
         ),
         (entry.claims() && examples.from.is_empty(), "its examples do not say where the names come from"),

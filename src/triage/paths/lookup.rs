@@ -19,6 +19,21 @@ pub struct Use<'c> {
     pub rungs: Vec<String>,
 }
 
+/// An overlap of the catalog that hides kernels of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Catalog id.
+    pub path: String,
+    /// Frameworks that have it.
+    pub frameworks: Vec<String>,
+    /// Whether the capture's framework is one of them.
+    pub is_own: bool,
+    /// The pull requests that it waits in; empty when it is merged.
+    pub pr: Vec<String>,
+    /// What would settle whether it applies; `None` when nothing is in doubt.
+    pub unsettled: Option<String>,
+}
+
 impl PathCatalog {
     /// Names of the parts whose kind a kernel is of.
     pub fn parts_of(&self, name: &str, classifier: &Classifier) -> Vec<&str> {
@@ -71,18 +86,27 @@ impl PathCatalog {
         entry.covers.iter().map(|part| self.part_name(*part)).collect()
     }
 
-    /// Overlaps that hide a kernel of this class: those of the framework first, what is merged before what is not.
-    /// Those whose gates are closed are left out.
-    pub fn covering(&self, class: &Class, classifier: &Classifier, facts: &Facts<'_>) -> Vec<&Entry> {
-        let member = membership(&self.parts, class, classifier);
+    /// Overlaps that hide a kernel of these parts, the best first: those of the framework, what is merged, what is
+    /// known to apply. Left out are those whose gates are closed, and changes to other frameworks that are not merged.
+    pub(super) fn covering(&self, member: &[bool], facts: &Facts<'_>) -> Vec<Way> {
         let hides = |part: &PartIx| member.get(part.0).copied().unwrap_or(false);
-        let mut found: Vec<&Entry> = self
-            .entries()
-            .iter()
-            .filter(|entry| entry.covers.iter().any(hides) && entry.gates.judge(facts) != Gate::Closed)
-            .filter(|entry| entry.origin != Origin::Closed)
-            .collect();
-        found.sort_by_key(|entry| (!entry.is_of(facts.framework), entry.origin == Origin::InFlight));
+        let mut found: Vec<Way> = Vec::new();
+        for entry in self.entries().iter().filter(|entry| entry.covers.iter().any(hides)) {
+            let is_own = entry.is_of(facts.framework);
+            let unsettled = match entry.gates.judge(facts) {
+                Gate::Closed => continue,
+                Gate::Unknown(settled_by) => Some(settled_by),
+                Gate::Open => None,
+            };
+            let pr = match entry.origin {
+                Origin::Mainline | Origin::Upstream => Vec::new(),
+                Origin::InFlight if is_own => entry.pr.clone(),
+                Origin::InFlight | Origin::Closed => continue,
+            };
+            let (path, frameworks) = (entry.id.clone(), entry.frameworks.clone());
+            found.push(Way { path, frameworks, is_own, pr, unsettled });
+        }
+        found.sort_by_key(|way| (!way.is_own, !way.pr.is_empty(), way.unsettled.is_some()));
         found
     }
 

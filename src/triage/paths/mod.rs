@@ -25,5 +25,5 @@ pub use entry::{Entry, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic
 pub use file::schema;
 pub use gates::{Facts, Gates, Vendor};
 pub use lint::{Problem, failed_family_examples};
-pub use lookup::Use;
+pub use lookup::{Use, Way};
 pub use rows::{Found, find};

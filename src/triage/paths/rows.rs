@@ -6,6 +6,7 @@ use super::catalog::{PathCatalog, group_of};
 use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate, is_switched_off};
 use super::ladder::{Kind, Shape};
+use super::lookup::Way;
 use super::parts::{PartIx, membership};
 use super::sequence::{Sequence, Starts};
 use super::similar::{self, Scene};
@@ -54,15 +55,15 @@ impl<'t> Seen<'t> {
 struct Tally {
     count: u64,
     time: Ns,
-    /// Kernel ids in order, and how often they ran so.
-    forms: BTreeMap<String, u64>,
+    /// Kernel ids in order, and the time that they took so.
+    forms: BTreeMap<String, Ns>,
 }
 
 impl Tally {
     fn add(&mut self, form: String, count: u64, time: Ns) {
         self.count += count;
         self.time += time;
-        *self.forms.entry(form).or_default() += count;
+        *self.forms.entry(form).or_default() += time;
     }
 
     fn per_step(&self, steps: u64) -> u64 {
@@ -78,6 +79,8 @@ pub struct Found {
     pub similar: Vec<Similarity>,
     /// Small kernels in a row that no path fits.
     pub unlisted: Vec<Unlisted>,
+    /// Overlaps that hide a kernel id, the best first.
+    pub ways: BTreeMap<String, Vec<Way>>,
 }
 
 /// What the path catalog says of a stage, whose kernel table is `kernels`.
@@ -133,7 +136,9 @@ pub fn find(
     };
     let similar = similar::find(&scene, catalog, &facts);
     let unlisted = unlisted::find(&scene, catalog, whole);
-    Found { rows, similar, unlisted }
+    let ways = seen.kinds.iter().map(|kind| (kind.id.to_owned(), catalog.covering(&kind.parts, &facts)));
+    let ways = ways.filter(|(_, ways)| !ways.is_empty()).collect();
+    Found { rows, similar, unlisted, ways }
 }
 
 /// How often each kernel id's kind ran in the steps, and how long.
@@ -220,8 +225,8 @@ fn row(
         }
         (state, Gate::Open) => state,
     };
-    let mut forms: Vec<(u64, String)> =
-        fused.forms.into_iter().chain(split.forms).map(|(form, count)| (count, form)).collect();
+    let mut forms: Vec<(Ns, String)> =
+        fused.forms.into_iter().chain(split.forms).map(|(form, time)| (time, form)).collect();
     forms.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     evidence.extend(forms.into_iter().map(|(_, form)| form));
     let related = fused.time + split.time;

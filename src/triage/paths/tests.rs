@@ -364,16 +364,32 @@ fn only_what_no_entry_fits_is_new() {
 
 #[test]
 fn an_overlap_is_found_by_what_it_hides() {
-    let of = |name: &str, facts: &Facts<'_>| -> Vec<&str> {
-        let class = kernel(name);
-        catalog().covering(&class, classifier(), facts).into_iter().map(|entry| entry.id.as_str()).collect()
+    let of = |name: &str, facts: Facts<'_>| -> Vec<Way> {
+        let member = membership(&catalog().parts, &kernel(name), classifier());
+        catalog().covering(&member, &facts)
+    };
+    let ids = |name: &str, facts: Facts<'_>| -> Vec<String> {
+        of(name, facts).into_iter().map(|way| way.path).collect()
     };
     let combine = "void deep_ep::internode_ll::combine<3, 10, 7168, 9>(void*, void*, int*)";
+    let dispatch = "void deep_ep::internode_ll::dispatch<true, false, 7168>(void*)";
     let sglang = Facts { exchanges: true, ..on_sglang() };
-    let found = of(combine, &sglang);
-    assert_eq!(found[0], "single-batch-overlap", "{found:?}");
-    assert!(!found.contains(&"moriep-async-comm-stream"), "it is for other GPUs");
-    let vllm = Facts { framework: "vllm", ..on_sglang() };
-    assert_eq!(of(REDUCE, &vllm)[0], "vllm-async-tp");
-    assert!(of("_silu_and_mul_kernel", &vllm).is_empty());
+    // The model is not known, so the way of DeepSeek comes behind; what waits in a pull request comes last.
+    assert_eq!(
+        ids(combine, sglang),
+        ["single-batch-overlap", "deepseek-shared-routed-overlap", "pr-21877-fused-combine-supersedes-sbo"]
+    );
+    let found = of(dispatch, sglang);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].is_own && found[0].unsettled.as_ref().is_some_and(|by| by.contains("model")));
+    let other = Facts { model: Some("Qwen/Qwen3-235B-A22B"), ..sglang };
+    assert_eq!(ids(dispatch, other), Vec::<String>::new(), "it is DeepSeek's");
+    // Another framework's pull request is no way at all.
+    let vllm = Facts { framework: "vllm", exchanges: true, reduces: true, ..on_sglang() };
+    assert_eq!(ids(combine, vllm), ["single-batch-overlap", "deepseek-shared-routed-overlap"]);
+    assert_eq!(ids(REDUCE, vllm)[0], "vllm-async-tp");
+    // These run in every model; no overlap is for all of them.
+    for name in ["_silu_and_mul_kernel", "_rms_norm_fwd_fused", GEMM, "Memset (Device)"] {
+        assert_eq!(ids(name, sglang), Vec::<String>::new(), "{name}");
+    }
 }

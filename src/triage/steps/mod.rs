@@ -78,7 +78,8 @@ fn by_period(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Optio
     let cuts = period::find(&slots)?;
     let step_of = |at| cuts.partition_point(|cut| *cut <= at);
     let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
-    let stages = tokens::stages(cuts.len() + 1, slots.iter().map(|slot| (step_of(slot.start), slot)));
+    let stages =
+        tokens::stages(cuts.len() + 1, slots.iter().map(|slot| (step_of(slot.start), slot)), |_| false);
     let steps = stages.into_iter().map(|stage| Step { stage }).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::Period })
 }

@@ -76,7 +76,9 @@ pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) ->
         return None;
     }
     let of_steps = slots.iter().filter_map(|slot| Some((step_of(slot.index, slot.start)?, slot)));
-    let steps = tokens::stages(passes.len(), of_steps).into_iter().map(|stage| Step { stage }).collect();
+    let is_replayed = |step: usize| passes.get(step).is_some_and(|pass| pass.replay.is_some());
+    let stages = tokens::stages(passes.len(), of_steps, is_replayed);
+    let steps = stages.into_iter().map(|stage| Step { stage }).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::GraphLaunch })
 }
 

@@ -1,75 +1,149 @@
-//! Prefill told from decode by the tokens that a step runs over.
+//! Prefill told from decode by the tokens that a step runs over, and by what only a prefill does.
 //!
-//! The launch grid of a norm stands for the tokens of the step. Decode has a token or a few for each request,
-//! prefill hundreds for one; so the steps of a capture fall into two groups with a wide space between them.
+//! The launch grid of a norm stands for the tokens of the step. Decode has a token or a few for each request, prefill
+//! hundreds for one; so the steps of a capture fall into groups with wide spaces between them. A space alone proves
+//! nothing: a batch that shrinks from eight requests to one leaves one too. Whatever lies above it is prefill when it
+//! also runs longer, or runs another attention, or is launched kernel by kernel beside decode steps that are replayed.
 
 use std::collections::BTreeSet;
 
 use crate::triage::classify::Role;
-use crate::triage::layers::Slot;
+use crate::triage::layers::{Slot, is_anchor};
 use crate::triage::stage::Stage;
 
 /// The smallest prefill has at least this many times the tokens of the largest decode.
 const PREFILL_TO_DECODE: u32 = 4;
+
+/// A step of equal kernels that takes this many times as long as a decode step does not wait for weights alone.
+const LONGER_ALONE: f64 = 3.0;
+
+/// The same, of a step with another attention kernel, or one that is launched singly beside replays.
+const LONGER_WITH_A_SIGN: f64 = 1.25;
 
 /// What a step shows of its tokens and its program.
 #[derive(Debug, Clone, Default)]
 struct Shown {
     grids: Vec<i64>,
     kernels: BTreeSet<u32>,
+    /// Kernel ids that anchor layers.
+    attention: BTreeSet<u32>,
+    /// Sum of the lengths of its kernels, in nanoseconds.
+    ns: i64,
+    tokens: u32,
+    is_replayed: bool,
 }
 
-/// The stage of each of `count` steps, given all slots with their step; `None` where nothing tells it.
+/// The stage of each of `count` steps, given all slots with their step, and which steps are a graph's replay; `None`
+/// where nothing tells it.
 ///
-/// The widest space between the tokens of two steps parts decode from prefill, when it is wide enough. Decode
-/// is claimed of two steps or more, or of one that also runs other kernels than every prefill.
+/// Groups are parted at every wide space and judged from the smallest, which is decode if anything is. Decode is claimed
+/// of two steps or more, or of one that also runs other kernels than every prefill.
 pub(super) fn stages<'s>(
     count: usize,
     slots: impl IntoIterator<Item = (usize, &'s Slot)>,
+    is_replayed: impl Fn(usize) -> bool,
 ) -> Vec<Option<Stage>> {
     let mut steps: Vec<Shown> = vec![Shown::default(); count];
     for (step, slot) in slots {
         let Some(shown) = steps.get_mut(step) else { continue };
         shown.kernels.insert(slot.kernel.0);
+        shown.ns += (slot.end - slot.start).0;
+        if is_anchor(slot.role) {
+            shown.attention.insert(slot.kernel.0);
+        }
         if slot.role == Role::Norm && slot.grid > 0 {
             shown.grids.push(i64::from(slot.grid));
         }
     }
-    let tokens: Vec<u32> = steps
-        .iter_mut()
-        .map(|shown| u32::try_from(crate::triage::median(&mut shown.grids)).unwrap_or(0))
-        .collect();
-    let Some(least) = least_of_prefill(&tokens) else { return vec![None; count] };
-    let is_decode = |tokens: u32| tokens > 0 && tokens < least;
-    let stages: Vec<Option<Stage>> = tokens
-        .iter()
-        .map(|tokens| match *tokens {
-            0 => None,
-            tokens if is_decode(tokens) => Some(Stage::Decode),
-            _ => Some(Stage::Prefill),
-        })
-        .collect();
-    let of = |stage: Stage| {
-        steps.iter().zip(&stages).filter(move |(_, of)| **of == Some(stage)).map(|(shown, _)| &shown.kernels)
+    for (index, shown) in steps.iter_mut().enumerate() {
+        shown.tokens = u32::try_from(crate::triage::median(&mut shown.grids)).unwrap_or(0);
+        shown.is_replayed = is_replayed(index);
+    }
+    let mut stages = vec![None; count];
+    let mut decode: Vec<usize> = Vec::new();
+    let mut prefill: Vec<usize> = Vec::new();
+    for group in groups(&steps) {
+        let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
+        if decode.is_empty() {
+            decode = group;
+        } else if !prefill.is_empty() || of(&group).is_prefill_beside(&of(&decode)) {
+            prefill.extend(group);
+        } else if of(&group).is_alike(&of(&decode)) {
+            decode.extend(group);
+        }
+    }
+    let of = |indices: &[usize]| -> Vec<&BTreeSet<u32>> {
+        indices.iter().filter_map(|index| steps.get(*index)).map(|shown| &shown.kernels).collect()
     };
     let is_other_program =
-        || of(Stage::Decode).all(|decode| of(Stage::Prefill).all(|prefill| prefill != decode));
-    if of(Stage::Decode).count() > 1 || is_other_program() { stages } else { vec![None; count] }
+        || of(&decode).into_iter().all(|decode| of(&prefill).into_iter().all(|prefill| prefill != decode));
+    if prefill.is_empty() || (decode.len() < 2 && !is_other_program()) {
+        return stages;
+    }
+    for (indices, stage) in [(decode, Stage::Decode), (prefill, Stage::Prefill)] {
+        for index in indices {
+            if let Some(of) = stages.get_mut(index) {
+                *of = Some(stage);
+            }
+        }
+    }
+    stages
 }
 
-/// The tokens of the smallest prefill: above the widest space, measured as a multiple.
-fn least_of_prefill(tokens: &[u32]) -> Option<u32> {
-    let distinct: Vec<u32> =
-        tokens.iter().copied().filter(|tokens| *tokens > 0).collect::<BTreeSet<_>>().into_iter().collect();
-    distinct
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [below, above] if *above >= below.saturating_mul(PREFILL_TO_DECODE) => Some((*below, *above)),
-            _ => None,
-        })
-        // a/b > c/d is a·d > c·b; ties to the larger.
-        .max_by(|(b, a), (d, c)| (u64::from(*a) * u64::from(*d)).cmp(&(u64::from(*c) * u64::from(*b))))
-        .map(|(_, above)| above)
+/// Steps with tokens, from few to many, parted where the next has many times those before.
+fn groups(steps: &[Shown]) -> Vec<Vec<usize>> {
+    let mut sorted: Vec<(u32, usize)> = steps
+        .iter()
+        .enumerate()
+        .map(|(index, shown)| (shown.tokens, index))
+        .filter(|(tokens, _)| *tokens > 0)
+        .collect();
+    sorted.sort_unstable();
+    sorted
+        .chunk_by(|(below, _), (above, _)| *above < below.saturating_mul(PREFILL_TO_DECODE))
+        .map(|group| group.iter().map(|(_, index)| *index).collect())
+        .collect()
+}
+
+/// What the steps of a group have in common.
+struct Group {
+    attention: BTreeSet<u32>,
+    /// Median of its steps.
+    ns: i64,
+    is_replayed: bool,
+    is_launched: bool,
+}
+
+impl Group {
+    fn of<'s>(steps: impl Iterator<Item = &'s Shown> + Clone) -> Self {
+        Self {
+            attention: steps.clone().flat_map(|shown| shown.attention.iter().copied()).collect(),
+            ns: crate::triage::median(&mut steps.clone().map(|shown| shown.ns).collect::<Vec<i64>>()),
+            is_replayed: steps.clone().all(|shown| shown.is_replayed),
+            is_launched: steps.into_iter().all(|shown| !shown.is_replayed),
+        }
+    }
+
+    fn is_longer(&self, than: &Self, times: f64) -> bool {
+        self.ns as f64 >= than.ns as f64 * times && self.ns > 0
+    }
+
+    /// Whether this group, of many more tokens, is prefill if the other is decode.
+    fn is_prefill_beside(&self, decode: &Self) -> bool {
+        // A graph is recorded for a size of batch; a prompt has any length.
+        let has_other_attention = !self.attention.is_empty()
+            && !decode.attention.is_empty()
+            && self.attention.is_disjoint(&decode.attention);
+        let has_a_sign = has_other_attention || decode.is_replayed;
+        self.is_launched
+            && (self.is_longer(decode, LONGER_ALONE)
+                || (has_a_sign && self.is_longer(decode, LONGER_WITH_A_SIGN)))
+    }
+
+    /// Whether it is more of the same: a larger batch.
+    fn is_alike(&self, decode: &Self) -> bool {
+        self.attention == decode.attention && !self.is_longer(decode, LONGER_WITH_A_SIGN)
+    }
 }
 
 #[cfg(test)]
@@ -78,23 +152,31 @@ mod tests {
     use crate::trace::{DeviceId, Names, Ns, StreamId};
     use crate::triage::layers::KernelIx;
 
-    /// The stages of steps of one norm each; `(tokens, kernel)`.
+    /// The stages of steps of one norm each; `(tokens, kernel)`. A prefill of 256 tokens and more takes as many times the
+    /// time of a decode step as it has 256 tokens.
     fn told(steps: &[(u32, u32)]) -> Vec<Option<Stage>> {
+        let timed: Vec<(u32, u32, i64)> =
+            steps.iter().map(|(tokens, kernel)| (*tokens, *kernel, i64::from(tokens / 256).max(1))).collect();
+        told_of(&timed, &[])
+    }
+
+    /// The same with the time of each step, and which are replays.
+    fn told_of(steps: &[(u32, u32, i64)], replayed: &[usize]) -> Vec<Option<Stage>> {
         let name = Names::default().intern("7");
         let stream = StreamId { device: DeviceId(name), stream: name };
-        let slot = |(grid, kernel): (u32, u32)| Slot {
+        let slot = |(grid, kernel, ns): (u32, u32, i64)| Slot {
             kernel: KernelIx(kernel),
             name,
             role: Role::Norm,
             stream,
             start: Ns(0),
-            end: Ns(1),
+            end: Ns(ns),
             grid,
             queued: None,
             index: 0,
         };
         let slots: Vec<Slot> = steps.iter().copied().map(slot).collect();
-        stages(steps.len(), slots.iter().enumerate())
+        stages(steps.len(), slots.iter().enumerate(), |step| replayed.contains(&step))
     }
 
     const P: Option<Stage> = Some(Stage::Prefill);
@@ -123,5 +205,26 @@ mod tests {
         assert_eq!(told(&[(8392, 1), (8, 1)]), [None; 2]);
         assert_eq!(told(&[(8392, 1), (8, 2)]), [P, D]);
         assert_eq!(told(&[(8392, 1), (8, 2), (0, 1)]), [P, D, None]);
+    }
+
+    #[test]
+    fn a_batch_that_shrinks_or_grows_is_no_evidence_of_prefill() {
+        // Eight requests, then one, of equal kernels and times; replayed or not.
+        let shrinking: Vec<(u32, u32, i64)> = [8, 8, 8, 1, 1, 1].map(|tokens| (tokens, 1, 10)).to_vec();
+        assert_eq!(told_of(&shrinking, &[]), [None; 6]);
+        assert_eq!(told_of(&shrinking, &[0, 1, 2, 3, 4, 5]), [None; 6]);
+        // A large batch that takes longer is replayed as the small one is.
+        assert_eq!(told_of(&[(256, 1, 40), (256, 1, 40), (1, 1, 10), (1, 1, 10)], &[0, 1, 2, 3]), [None; 4]);
+        assert_eq!(told_of(&[(256, 1, 40), (256, 1, 40), (1, 1, 10), (1, 1, 10)], &[2, 3]), [P, P, D, D]);
+    }
+
+    #[test]
+    fn both_spaces_of_a_shrinking_batch_behind_a_prefill_are_judged() {
+        let steps = [(4096, 1, 90), (8, 1, 10), (8, 1, 10), (1, 1, 10), (1, 1, 10)];
+        assert_eq!(told_of(&steps, &[]), [P, D, D, D, D]);
+        // The last piece of a prompt is prefill if it shows, and nothing if it does not.
+        let pieces = |ns| vec![(8192, 1, 300), (300, 1, ns), (32, 1, 10), (32, 1, 10)];
+        assert_eq!(told_of(&pieces(31), &[]), [P, P, D, D]);
+        assert_eq!(told_of(&pieces(15), &[]), [P, None, D, D]);
     }
 }

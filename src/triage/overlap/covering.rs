@@ -1,0 +1,60 @@
+//! The catalog path that covers a kernel of the overlap table: a ladder that it is a rung of here, or an overlap that
+//! hides kernels of its kind. Both come from the path catalog; this file only chooses and words it.
+
+use super::Ground;
+use crate::triage::model::{KernelRow, PathRow, PathState};
+use crate::triage::paths::Way;
+
+/// The class of a path that another framework has.
+const ELSEWHERE: &str = "mainline-elsewhere";
+
+/// A path, and what of it can be said here.
+pub(super) struct Covering {
+    /// Catalog id.
+    pub(super) path: String,
+    /// A sentence, or one for each path that covers it.
+    pub(super) says: String,
+}
+
+/// What ran comes first: a ladder that this kernel is part of is evidence, an overlap of its kind is a way.
+pub(super) fn of(kernel: &KernelRow, ground: &Ground<'_>) -> Option<Covering> {
+    let open = ground.paths.iter().filter(|path| is_open(path) && has_rung(path, &kernel.kernel));
+    // The largest of the own framework, else the largest of another.
+    let ladder = open.min_by_key(|path| path.class == ELSEWHERE);
+    let ways = ground.ways.get(&kernel.kernel).map(Vec::as_slice).unwrap_or_default();
+    // The first is the best; a precedent of another framework says nothing that a ladder here does not say better.
+    let way = ways.first().filter(|way| ladder.is_none() || way.is_own);
+    let path = ladder.map(|path| &path.path).or(way.map(|way| &way.path))?.clone();
+    let says: Vec<String> = ladder.map(says_of_ladder).into_iter().chain(way.map(says_of_way)).collect();
+    Some(Covering { path, says: says.join(" ") })
+}
+
+/// A fused kernel is covered already, and what is not known is no help.
+fn is_open(path: &PathRow) -> bool {
+    path.state != PathState::Active && path.class != "unclear"
+}
+
+fn has_rung(path: &PathRow, kernel: &str) -> bool {
+    path.evidence.iter().flat_map(|form| form.split(" → ")).any(|one| one == kernel)
+}
+
+fn says_of_ladder(path: &PathRow) -> String {
+    let whose = if path.class == ELSEWHERE { ", of another framework," } else { "" };
+    format!("`{}`{whose} covers it and is {} here.", path.path, path.state.as_str())
+}
+
+fn says_of_way(way: &Way) -> String {
+    let whose = way.frameworks.join(", ");
+    let Some(own) = way.is_own.then_some(&way.unsettled) else {
+        return format!("`{}` of {whose} shows how.", way.path);
+    };
+    let is_what = if way.pr.is_empty() {
+        format!("is the way that {whose} has to hide it")
+    } else {
+        format!("is in flight for it ({})", way.pr.join(", "))
+    };
+    match own {
+        Some(unsettled) => format!("`{}` {is_what}; not known whether it applies: {unsettled}.", way.path),
+        None => format!("`{}` {is_what}.", way.path),
+    }
+}
