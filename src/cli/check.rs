@@ -23,7 +23,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     replace_paths(&mut scenarios, &args.confirm, Paths::Confirm)?;
     check_server::capture(&mut scenarios, &args.of, &args.server_log, context)?;
-    let waivers = trailers(args)?;
+    let waivers = trailers(args.trailers.as_deref())?;
     for scenario in &mut scenarios {
         scenario.waivers.extend(waivers.iter().cloned());
     }
@@ -53,8 +53,8 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
 }
 
 /// Waivers of this run alone, from the messages of its commits.
-fn trailers(args: &CheckArgs) -> Result<Vec<Waiver>, CliError> {
-    let Some(path) = &args.trailers else { return Ok(Vec::new()) };
+pub(super) fn trailers(path: Option<&Path>) -> Result<Vec<Waiver>, CliError> {
+    let Some(path) = path else { return Ok(Vec::new()) };
     let name = path.display().to_string();
     let text = crate::source::read_text(path).map_err(|error| CliError {
         what: "cannot read the commit messages".to_owned(),

@@ -96,7 +96,7 @@ fn read_json<T>(
     help: &str,
     parse: impl Fn(&str) -> serde_json::Result<T>,
 ) -> Result<T, CliError> {
-    let text = crate::source::read_text(path).map_err(|error| CliError {
+    let text = crate::source::read_report(path).map_err(|error| CliError {
         what: format!("cannot read {what}"),
         place: format!("{}: {error}", path.display()),
         help: help.to_owned(),

@@ -114,7 +114,7 @@ impl Context {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             color,
-            width: width.clamp(60, 200),
+            width: width.clamp(40, 200),
             quiet: global.quiet,
             verbose: global.verbose,
             threads: global.threads.map_or(cores, usize::from),

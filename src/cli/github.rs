@@ -53,10 +53,17 @@ pub fn publish(
             context.print(&format!("{line}\n"))?;
         }
     }
-    if args.kinds.contains(&GithubKind::Summary)
-        && github::append_summary(&environment, &report::markdown::comment(report))? == github::Summary::Full
-    {
-        context.note("the step summary is full; the comment was not added to it");
+    if args.kinds.contains(&GithubKind::Summary) {
+        let trouble = match github::append_summary(&environment, &report::markdown::comment(report)) {
+            Ok(github::Summary::Full) => Some("the step summary is full".to_owned()),
+            Ok(github::Summary::Written | github::Summary::NotAsked) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        // What cannot be shown changes no verdict.
+        if let Some(trouble) = trouble {
+            let text = report::github::warning("no step summary", &trouble);
+            context.print(&format!("{text}\n"))?;
+        }
     }
     if args.kinds.contains(&GithubKind::Outputs) {
         let files = reports.map(|set| [REPORT_JSON, JUNIT_XML, COMMENT_MD].map(|name| set.path(name)));

@@ -43,6 +43,9 @@ pub struct ReportArgs {
     /// Judge against this baseline as it is now; names the scenario where the report has several
     #[arg(long = "baseline", value_name = "[SCENARIO=]FILE")]
     pub baselines: Vec<String>,
+    /// Commit messages or a description whose `Profgate-Waive:` trailers count for this judgement
+    #[arg(long, value_name = "FILE")]
+    pub trailers: Option<PathBuf>,
     /// Leave rows below this share of GPU time, in percent, out of the tables
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub min_share: Option<f64>,
@@ -86,6 +89,7 @@ pub fn run(args: &ReportArgs, context: &Context) -> Result<u8, CliError> {
     let is_judged_alike = anew.policy == report.policy
         && anew.levels.is_empty()
         && anew.scenario_levels.is_empty()
+        && anew.waivers.is_empty()
         && anew.baselines.is_empty();
     if !is_judged_alike {
         report = judge_again(&report, &anew).map_err(|error| CliError::yaml("baseline", &error))?;
@@ -125,7 +129,7 @@ fn render(report: &CheckReport, args: &ReportArgs, context: &Context) -> Result<
 
 /// Reads a report of this version's schema, or of an earlier version of it.
 fn read(path: &Path) -> Result<CheckReport, CliError> {
-    let text = source::read_text(path).map_err(|error| CliError {
+    let text = source::read_report(path).map_err(|error| CliError {
         what: "cannot read the report".to_owned(),
         place: format!("{}: {error}", path.display()),
         help: "name the report.json that `profgate check` wrote".to_owned(),
@@ -213,6 +217,7 @@ fn anew(args: &ReportArgs, report: &CheckReport) -> Result<Anew, CliError> {
         policy,
         scenario_levels,
         levels: args.levels.iter().copied().collect(),
+        waivers: super::check::trailers(args.trailers.as_deref())?,
         baselines: baselines(args, report)?,
     })
 }

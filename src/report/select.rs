@@ -86,7 +86,10 @@ pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
             scenario.findings.iter().map(move |finding| Shown { scenario, finding, mark: Mark::of(finding) })
         })
         .collect();
-    all.sort_by_key(|shown| Reverse(shown.mark.rank()));
+    // What costs a larger part of its stage is worse, whichever scenario it is in.
+    all.sort_by(|a, b| {
+        (b.mark.rank().cmp(&a.mark.rank())).then_with(|| cost_pct(b).total_cmp(&cost_pct(a)))
+    });
     all
 }
 
@@ -114,6 +117,26 @@ pub fn counts(report: &CheckReport) -> Counts {
         waived: marked(Mark::Waived),
         inconclusive: report.scenarios.iter().filter(is_unjudged).count(),
     }
+}
+
+/// What a finding costs in percent of its stage's GPU time, as far as its numbers tell; 0 for what has no price.
+fn cost_pct(shown: &Shown<'_>) -> f64 {
+    let finding = shown.finding;
+    let busy_ns = shown
+        .scenario
+        .triage
+        .iter()
+        .flat_map(|triage| &triage.stages)
+        .find(|one| Some(one.stage) == finding.stage)
+        .map_or(0, |one| one.steps.busy_per_step_ns);
+    let (Some(before), Some(after)) = (finding.before, finding.after) else { return 0.0 };
+    let ns = match finding.unit.as_str() {
+        "ns" => 1.0,
+        "us" | "µs" => 1e3,
+        "ms" => 1e6,
+        _ => return 0.0,
+    };
+    if busy_ns <= 0 { 0.0 } else { (after - before).abs() * ns * 100.0 / busy_ns as f64 }
 }
 
 /// Every improvement of a run.

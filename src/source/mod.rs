@@ -21,4 +21,4 @@ pub use open::{Inflating, Limits, Opened, Poured, open, pour, sha256, sha256_of}
 pub use peek::{Peek, peek};
 pub use server_args::{allowed_server_args, read_server_args};
 pub use server_log::{Fallback, scan as scan_log};
-pub use text::read_text;
+pub use text::{read_report, read_text};

@@ -24,6 +24,8 @@ pub struct Anew {
     pub scenario_levels: BTreeMap<String, BTreeMap<Code, Level>>,
     /// Levels that hold whatever policy and scenario say.
     pub levels: BTreeMap<Code, Level>,
+    /// Waivers of this judgement, beside those that the report holds.
+    pub waivers: Vec<Waiver>,
     /// Other baselines, by scenario.
     pub baselines: BTreeMap<String, OtherBaseline>,
 }
@@ -51,6 +53,10 @@ pub fn judge_again(report: &CheckReport, anew: &Anew) -> Result<CheckReport, Yam
 }
 
 fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlError> {
+    // Earlier versions stored no basis: what they judged stays, rather than turning into another verdict.
+    if scenario.basis.is_none() && scenario.findings.iter().all(|finding| finding.code.kind() != Kind::Doubt) {
+        return Ok(scenario.clone());
+    }
     let doubts = || scenario.findings.iter().filter(|finding| finding.code.kind() == Kind::Doubt);
     let other = anew.baselines.get(&scenario.scenario);
     let mut basis = scenario.basis.clone();
@@ -60,6 +66,7 @@ fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlErr
         }
         // They stand in the policy from now on, which what a scenario says would overrule.
         basis.levels.retain(|code, _| !anew.levels.contains_key(code));
+        basis.terms.waivers.extend(anew.waivers.iter().cloned());
         if let Some(other) = other {
             basis.baseline = Some(other.text.clone());
         }

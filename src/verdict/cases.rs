@@ -31,19 +31,21 @@ pub fn cases(baseline: &Baseline, report: &ScenarioReport, is_judged: bool) -> V
         for row in &expected.paths {
             cases.push(case("paths", *stage, &row.value.path, row.referenced.line(), report, is_judged));
         }
-        // A change that no baseline row stands for is a case of its own.
-        let extra = report.findings.iter().filter(|finding| {
-            finding.stage == Some(*stage) && finding.line.is_none() && finding.code.kind() == Kind::Regression
+    }
+    // A change that no row stands for is a case of its own: else a gate could fail in a file without a failure.
+    for finding in report.findings.iter().filter(|finding| finding.code.kind() == Kind::Regression) {
+        let is_told = cases.iter().any(|case| {
+            case.stage == finding.stage && case.subject == finding.subject && case.code == Some(finding.code)
         });
-        for finding in extra {
+        if !is_told {
             cases.push(Case {
                 table: "kernels".to_owned(),
-                stage: Some(*stage),
+                stage: finding.stage,
                 subject: finding.subject.clone(),
                 result: result_of(finding),
                 code: Some(finding.code),
-                message: finding.message.clone(),
-                line: None,
+                message: case_message(finding),
+                line: finding.line,
             });
         }
     }
