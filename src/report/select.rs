@@ -1,7 +1,5 @@
 //! What of a report is shown, and in which order: shared by every rendering, so that all tell one story.
 
-use std::cmp::Reverse;
-
 use super::unit::time;
 use crate::common::text::{count, digits3};
 use crate::triage::{KernelRow, OverlapRow, PathRow, StageTriage};
@@ -87,9 +85,7 @@ pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
         })
         .collect();
     // What costs a larger part of its stage is worse, whichever scenario it is in.
-    all.sort_by(|a, b| {
-        (b.mark.rank().cmp(&a.mark.rank())).then_with(|| cost_pct(b).total_cmp(&cost_pct(a)))
-    });
+    all.sort_by(|a, b| (b.mark.rank().cmp(&a.mark.rank())).then_with(|| cost_pct(b).total_cmp(&cost_pct(a))));
     all
 }
 
@@ -122,21 +118,21 @@ pub fn counts(report: &CheckReport) -> Counts {
 /// What a finding costs in percent of its stage's GPU time, as far as its numbers tell; 0 for what has no price.
 fn cost_pct(shown: &Shown<'_>) -> f64 {
     let finding = shown.finding;
-    let busy_ns = shown
-        .scenario
-        .triage
-        .iter()
-        .flat_map(|triage| &triage.stages)
-        .find(|one| Some(one.stage) == finding.stage)
-        .map_or(0, |one| one.steps.busy_per_step_ns);
+    let stages = shown.scenario.triage.iter().flat_map(|triage| &triage.stages);
+    let Some(stage) = stages.into_iter().find(|one| Some(one.stage) == finding.stage) else { return 0.0 };
     let (Some(before), Some(after)) = (finding.before, finding.after) else { return 0.0 };
-    let ns = match finding.unit.as_str() {
-        "ns" => 1.0,
-        "us" | "µs" => 1e3,
-        "ms" => 1e6,
+    let times = match finding.unit.as_str() {
+        "us/step" => 1.0,
+        "us/launch" => stage
+            .kernels
+            .iter()
+            .find(|row| row.kernel == finding.subject)
+            .map(|row| row.launches_per_step)
+            .unwrap_or(1.0),
         _ => return 0.0,
     };
-    if busy_ns <= 0 { 0.0 } else { (after - before).abs() * ns * 100.0 / busy_ns as f64 }
+    let busy_ns = stage.steps.busy_per_step_ns;
+    if busy_ns <= 0 { 0.0 } else { (after - before).abs() * times * 1e3 * 100.0 / busy_ns as f64 }
 }
 
 /// Every improvement of a run.

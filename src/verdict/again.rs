@@ -54,7 +54,8 @@ pub fn judge_again(report: &CheckReport, anew: &Anew) -> Result<CheckReport, Yam
 
 fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlError> {
     // Earlier versions stored no basis: what they judged stays, rather than turning into another verdict.
-    if scenario.basis.is_none() && scenario.findings.iter().all(|finding| finding.code.kind() != Kind::Doubt) {
+    if scenario.basis.is_none() && scenario.findings.iter().all(|finding| finding.code.kind() != Kind::Doubt)
+    {
         return Ok(scenario.clone());
     }
     let doubts = || scenario.findings.iter().filter(|finding| finding.code.kind() == Kind::Doubt);

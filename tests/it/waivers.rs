@@ -139,3 +139,22 @@ fn what_was_waived_promised_or_flaky_is_so_again_from_the_report_alone() {
     assert_eq!(codes(&report), ["launches-out-of-range"]);
     assert_eq!(again(&report)["scenarios"], report["scenarios"]);
 }
+
+#[test]
+fn a_trailer_waives_in_a_stored_report_too_and_stays_there() {
+    let scratch = slower("waived-stored");
+    let (run, report) = check(&scratch, "after", &[]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    scratch.file("r.json", serde_json::to_vec(&report).unwrap());
+    let here = scratch.path("");
+    assert_eq!(run_in(&here, &["report", "r.json"]).code, 1);
+    let trailer = format!("Profgate-Waive: kernel-slower:{SUBJECT} owner=@me reason=known, see 12\n");
+    scratch.file("words.txt", format!("Please take this\n\n{trailer}"));
+    let again = run_in(&here, &["report", "r.json", "--trailers", "words.txt", "--format", "json"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let waived: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert!(waived["scenarios"][0]["findings"][0]["waived_by"].as_str().unwrap().contains("words.txt:3"));
+    // The waiver is part of the report from now on.
+    scratch.file("w.json", again.stdout);
+    assert_eq!(run_in(&here, &["report", "w.json", "--level", "mixed=deny"]).code, 0);
+}
