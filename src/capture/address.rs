@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn a_password_is_kept_and_never_shown() {
-        let address = Address::parse("http://me:p%40ss@h:1").unwrap();
-        assert_eq!(address.login().unwrap().expose(), "me:p@ss");
+        let address = Address::parse("http://me:p%40zz@h:1").unwrap();
+        assert_eq!(address.login().unwrap().expose(), "me:p@zz");
         for shown in [address.to_string(), format!("{address:?}"), address.endpoint("/x").to_string()] {
-            assert!(!shown.contains("ss") && !shown.contains("me"), "{shown}");
+            assert!(!shown.contains("zz") && !shown.contains("me"), "{shown}");
         }
     }
 
