@@ -1,5 +1,7 @@
 //! What of a report is shown, and in which order: shared by every rendering, so that all tell one story.
 
+use std::cmp::Reverse;
+
 use super::unit::time;
 use crate::common::text::{count, digits3};
 use crate::triage::{KernelRow, OverlapRow, PathRow, StageTriage};
@@ -84,8 +86,7 @@ pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
             scenario.findings.iter().map(move |finding| Shown { scenario, finding, mark: Mark::of(finding) })
         })
         .collect();
-    // What costs a larger part of its stage is worse, whichever scenario it is in.
-    all.sort_by(|a, b| (b.mark.rank().cmp(&a.mark.rank())).then_with(|| cost_pct(b).total_cmp(&cost_pct(a))));
+    all.sort_by_key(|shown| Reverse(shown.mark.rank()));
     all
 }
 
@@ -113,26 +114,6 @@ pub fn counts(report: &CheckReport) -> Counts {
         waived: marked(Mark::Waived),
         inconclusive: report.scenarios.iter().filter(is_unjudged).count(),
     }
-}
-
-/// What a finding costs in percent of its stage's GPU time, as far as its numbers tell; 0 for what has no price.
-fn cost_pct(shown: &Shown<'_>) -> f64 {
-    let finding = shown.finding;
-    let stages = shown.scenario.triage.iter().flat_map(|triage| &triage.stages);
-    let Some(stage) = stages.into_iter().find(|one| Some(one.stage) == finding.stage) else { return 0.0 };
-    let (Some(before), Some(after)) = (finding.before, finding.after) else { return 0.0 };
-    let times = match finding.unit.as_str() {
-        "us/step" => 1.0,
-        "us/launch" => stage
-            .kernels
-            .iter()
-            .find(|row| row.kernel == finding.subject)
-            .map(|row| row.launches_per_step)
-            .unwrap_or(1.0),
-        _ => return 0.0,
-    };
-    let busy_ns = stage.steps.busy_per_step_ns;
-    if busy_ns <= 0 { 0.0 } else { (after - before).abs() * times * 1e3 * 100.0 / busy_ns as f64 }
 }
 
 /// Every improvement of a run.

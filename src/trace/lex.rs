@@ -223,6 +223,7 @@ impl<'a> Cursor<'a> {
 const SHORT_WORDS: usize = 4;
 
 /// Which bytes end a number or a word.
+#[allow(clippy::indexing_slicing, reason = "a byte is an index of 256 places")]
 const ENDS_SCALAR: [bool; 256] = {
     let ends = *b",}] \n\r\t\":{[\\";
     let mut table = [false; 256];

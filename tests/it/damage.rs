@@ -170,7 +170,10 @@ fn escapes_that_are_none_such_as_a_path_of_windows() {
 #[test]
 fn half_a_surrogate_pair_is_no_name() {
     let (found, health) = kept(with(kernel(r#""\ud800""#, "7", "")));
-    assert_eq!((found, health), (names(&["first", "unknown"]), vec![(HealthCode::NameMissing, 1)]));
+    assert_eq!(
+        (found, health),
+        (names(&["first", "unknown"]), vec![(HealthCode::NameMissing, 1), (HealthCode::LossBeyondLimit, 1)])
+    );
 }
 
 #[test]
@@ -214,7 +217,10 @@ fn an_unescaped_quote_in_a_name_costs_its_event() {
         kernel("\"operator\"\"_kernel\"", "6", ""),
         kernel("\"second\"", "7", ""),
     ];
-    assert_eq!(kept(file(&events, ",\n")), (names(&["first", "second"]), vec![(HealthCode::EventLost, 1)]));
+    assert_eq!(
+        kept(file(&events, ",\n")),
+        (names(&["first", "second"]), vec![(HealthCode::EventLost, 1), (HealthCode::LossBeyondLimit, 1)])
+    );
 }
 
 #[test]

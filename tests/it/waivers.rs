@@ -143,6 +143,7 @@ fn what_was_waived_promised_or_flaky_is_so_again_from_the_report_alone() {
 #[test]
 fn a_trailer_waives_in_a_stored_report_too_and_stays_there() {
     let scratch = slower("waived-stored");
+    scratch.file("b.yaml", std::fs::read(scratch.path("recorded.yaml")).unwrap());
     let (run, report) = check(&scratch, "after", &[]);
     assert_eq!(run.code, 1, "{}", run.stdout);
     scratch.file("r.json", serde_json::to_vec(&report).unwrap());

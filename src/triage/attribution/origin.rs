@@ -47,6 +47,9 @@ pub struct Origins {
     of_activity: Vec<OriginIx>,
 }
 
+/// What a Python frame tells: when it ran, the number of its place, its kind.
+type Told = (Span, (u32, Kind));
+
 impl Origins {
     /// Works out the origins of a trace.
     pub fn of(trace: &Trace, launches: &Launches<'_>, frames: &Frames) -> Self {
@@ -266,7 +269,7 @@ impl Queries {
         let mut tell = |name: NameId| {
             known.get(name, |name| frames.read(name).map(|(place, kind)| (number_of(place), kind)))
         };
-        let mut by_thread: BTreeMap<ThreadId, Vec<(Span, (u32, Kind))>> = BTreeMap::new();
+        let mut by_thread: BTreeMap<ThreadId, Vec<Told>> = BTreeMap::new();
         for run in trace.python_frames.chunk_by(|a, b| a.thread == b.thread) {
             let Some(thread) = run.first().map(|frame| frame.thread) else { continue };
             if self.by_thread.contains_key(&thread) {
