@@ -208,7 +208,6 @@ run_report() {
 run_refresh() {
   args=(baseline refresh --github "--report-dir=$INPUT_REPORT_DIR")
   add_option config "$INPUT_CONFIG"
-  add_option report-dir "$INPUT_REPORT_DIR"
   add_option baseline-dir "$INPUT_BASELINE_DIR"
   add_lines --input= "$INPUT_INPUT"
   add_lines '' "$INPUT_EXTRA_ARGS"
