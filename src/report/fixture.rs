@@ -194,7 +194,18 @@ fn case(table: &str, subject: &str, result: CaseResult, message: &str, line: Opt
         result,
         code: None,
         message: message.to_owned(),
+        file: line.map(|_| FILE.to_owned()),
         line,
+    }
+}
+
+/// The case of a row that a finding is about.
+fn told(table: &str, result: CaseResult, finding: &Finding) -> Case {
+    let message = finding.message_in_case();
+    Case {
+        code: Some(finding.code),
+        file: finding.file.clone(),
+        ..case(table, &finding.subject, result, &message, finding.line)
     }
 }
 
@@ -208,6 +219,7 @@ pub fn failing() -> ScenarioReport {
     .in_stage(Stage::Decode)
     .with_numbers(48.0, 0.0, "fused/step")
     .at(FILE, 31)
+    .costing(310_000.0)
     .with_evidence(vec!["its code: sgl-kernel/csrc/fused_qknorm_rope.cu".to_owned()])
     .with_help("check the server's flags: `--enable-fused-qk-norm-rope` switches it on");
     let mut costlier = Finding::new(
@@ -217,6 +229,8 @@ pub fn failing() -> ScenarioReport {
     )
     .in_stage(Stage::Decode)
     .with_numbers(470.0, 780.0, "us/step")
+    .costing(310_000.0)
+    .with_kernels(["fused-qknorm-rope-bf16", "rotary-embedding", "rmsnorm"].map(str::to_owned).to_vec())
     .at(FILE, 14)
     .with_evidence(vec![
         "gone: `fused-qknorm-rope-bf16` (rope), 48 → 0 a step, 230 µs → 0 µs".to_owned(),
@@ -234,6 +248,7 @@ pub fn failing() -> ScenarioReport {
     )
     .in_stage(Stage::Decode)
     .with_numbers(20.0, 26.0, "us/launch")
+    .costing(288_000.0)
     .at(FILE, 16)
     .with_evidence(vec!["too few instances, too much noise or drift to fail on it".to_owned()])
     .with_help("look for another tile, clock or input shape behind the same name");
@@ -247,6 +262,7 @@ pub fn failing() -> ScenarioReport {
         )
         .in_stage(Stage::Decode)
         .with_numbers(14.0, 10.9, "us/launch")
+        .costing(-595_000.0)
         .at(FILE, 13),
     ];
     report.price = vec![Price {
@@ -261,15 +277,16 @@ pub fn failing() -> ScenarioReport {
     report.cases = vec![
         case("capture", "comparable", CaseResult::Held, "", None),
         case("kernels", "nvjet-gemm-bf16", CaseResult::Held, "", Some(13)),
+        told("kernels", CaseResult::Violated, &report.findings[1]),
+        told("kernels", CaseResult::Held, &report.findings[2]),
         case(
             "kernels",
-            "fused-qknorm-rope-bf16",
-            CaseResult::Violated,
-            &report.findings[1].message,
-            Some(14),
+            "rmsnorm",
+            CaseResult::Held,
+            "judged together with `fused-qknorm-rope-bf16` (structure-costlier)",
+            Some(17),
         ),
-        case("kernels", "fmha-trtllm-gen", CaseResult::Held, "", Some(16)),
-        case("paths", "fused-qknorm-rope", CaseResult::Violated, &report.findings[0].message, Some(31)),
+        told("paths", CaseResult::Violated, &report.findings[0]),
     ];
     report.triage = Some(triage());
     report
@@ -281,10 +298,8 @@ pub fn unjudged() -> ScenarioReport {
         Finding::new(Code::CaptureEmpty, "captures/mistral/rank0.json", "no GPU activity was recorded")
             .with_help("profile with GPU activities on while requests run");
     let mut report = scenario("mistral-prefill", vec![empty]);
-    report.cases = vec![
-        case("capture", "comparable", CaseResult::Unjudged, "no GPU activity was recorded", None),
-        case("kernels", "gemm", CaseResult::Unjudged, "the capture could not be judged", Some(9)),
-    ];
+    let doubt = case("capture", "comparable", CaseResult::Unjudged, "no GPU activity was recorded", None);
+    report.cases = vec![Case { code: Some(Code::CaptureEmpty), ..doubt }];
     report
 }
 
@@ -296,11 +311,10 @@ pub fn missing_baseline() -> ScenarioReport {
         "there is no baseline `baselines/llama-mixed.b300.yaml`",
     )
     .with_help("record one with `profgate baseline record`");
-    let message = finding.message.clone();
+    let missing = told("capture", CaseResult::Skipped, &finding);
     let mut report = scenario("llama-mixed", vec![finding]);
     report.baseline.sha256 = None;
-    report.cases =
-        vec![case("capture", "baselines/llama-mixed.b300.yaml", CaseResult::Skipped, &message, None)];
+    report.cases = vec![Case { stage: None, ..missing }];
     report
 }
 
@@ -311,12 +325,9 @@ pub fn waived() -> ScenarioReport {
         .with_numbers(48.0, 40.0, "fused/step")
         .at("baselines/deepseek.b300.yaml", 22);
     finding.waived_by = Some("fused-moe-until-june".to_owned());
-    let message = finding.message.clone();
+    let accepted = told("paths", CaseResult::Skipped, &finding);
     let mut report = scenario("deepseek", vec![finding]);
-    report.cases = vec![
-        case("capture", "comparable", CaseResult::Held, "", None),
-        case("paths", "fused-moe", CaseResult::Skipped, &message, Some(22)),
-    ];
+    report.cases = vec![case("capture", "comparable", CaseResult::Held, "", None), accepted];
     report
 }
 
@@ -386,7 +397,9 @@ pub fn hostile(name: &str) -> CheckReport {
         }
         for case in &mut scenario.cases {
             name.clone_into(&mut case.subject);
-            name.clone_into(&mut case.message);
+            let told = scenario.findings.iter().find(|finding| Some(finding.code) == case.code);
+            case.message = told.map_or_else(|| name.to_owned(), Finding::message_in_case);
+            case.file = Some(name.to_owned());
         }
         if let Some(triage) = &mut scenario.triage {
             *triage = hostile_triage(name);

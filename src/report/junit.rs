@@ -3,7 +3,7 @@
 //! The strict subset that Jenkins' own schema accepts. Reasons stand in `message`, which is all that some
 //! readers show; file and line in the body, because the schema has no place for them on a test case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use junit_report::{Duration, OffsetDateTime, Report, TestCaseBuilder, TestSuiteBuilder};
 
@@ -64,18 +64,22 @@ fn suite(
 ) -> Result<String, JunitError> {
     let mut builder = TestSuiteBuilder::new(&name(&format!("{}.{table}", scenario.scenario)));
     builder.set_timestamp(recorded(scenario).unwrap_or(OffsetDateTime::UNIX_EPOCH));
-    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
     for case in cases {
         let class = match case.stage {
             Some(stage) => name(&format!("{}.{}.{table}", scenario.scenario, stage.as_str())),
             None => name(&format!("{}.{table}", scenario.scenario)),
         };
-        let mut subject = name(&case.subject);
-        // Readers drop the second of two cases with the same name.
-        let times = seen.entry((class.clone(), subject.clone())).or_default();
-        *times += 1;
-        if *times > 1 {
-            subject = format!("{subject} ({times})");
+        // Readers drop the second of two cases with the same name: a row may have more than one finding.
+        let plain = name(&case.subject);
+        let mut subject = plain.clone();
+        if !seen.insert((class.clone(), subject.clone())) {
+            let mut times = 1;
+            subject = case.code.map_or_else(|| plain.clone(), |code| format!("{plain} ({})", code.as_str()));
+            while !seen.insert((class.clone(), subject.clone())) {
+                times += 1;
+                subject = format!("{plain} ({times})");
+            }
         }
         let mut built = test_case(scenario, case, &subject, docs);
         built.set_classname(&class);
@@ -126,36 +130,28 @@ fn test_case(
     let findings = about(scenario, case);
     let kind = findings.first().map_or(result_text(case.result), |finding| finding.code.as_str());
     let reason = if case.message.is_empty() { result_text(case.result) } else { &case.message };
-    let waiver = findings.first().and_then(|finding| finding.waived_by.as_ref());
-    let reason = match waiver {
-        // A skipped case has no body: what stands in its message is all that readers see.
-        Some(waiver) if case.result == CaseResult::Skipped => format!("waived by {waiver}: {reason}"),
-        _ => reason.to_owned(),
-    };
-    let message = one_line(&shorten_middle(&reason, MESSAGE));
+    let message = one_line(&shorten_middle(reason, MESSAGE));
+    let body = body(scenario, case, &findings, docs);
     match case.result {
         CaseResult::Held => {
             let mut built = TestCaseBuilder::success(subject, Duration::ZERO);
-            if !findings.is_empty() {
-                built.set_system_out(&body(scenario, case, &findings, docs));
+            if !case.message.is_empty() {
+                built.set_system_out(&body);
             }
             built
         }
         CaseResult::Violated => {
             let mut built = TestCaseBuilder::failure(subject, Duration::ZERO, kind, &message);
-            built.set_trace(&body(scenario, case, &findings, docs));
+            built.set_trace(&body);
             built
         }
         CaseResult::Unjudged => {
             let mut built = TestCaseBuilder::error(subject, Duration::ZERO, kind, &message);
-            built.set_trace(&body(scenario, case, &findings, docs));
+            built.set_trace(&body);
             built
         }
-        CaseResult::Skipped => {
-            let mut built = TestCaseBuilder::skipped_with_cause(subject, kind, &message);
-            built.set_trace(&body(scenario, case, &findings, docs));
-            built
-        }
+        // A skipped case has no body: what stands in its message is all that readers see.
+        CaseResult::Skipped => TestCaseBuilder::skipped_with_cause(subject, kind, &message),
     }
 }
 
@@ -168,31 +164,31 @@ fn result_text(result: CaseResult) -> &'static str {
     }
 }
 
-/// The findings that a case stands for: those of its row, or every doubt for the capture itself.
+/// The findings that a case stands for: the one that it quotes, or every doubt about the capture itself.
 fn about<'a>(scenario: &'a ScenarioReport, case: &Case) -> Vec<&'a Finding> {
-    let mut found: Vec<&Finding> = scenario
-        .findings
-        .iter()
-        .filter(|finding| match case.stage {
-            None => finding.code.kind() == Kind::Doubt,
-            Some(stage) => {
-                let is_subject = finding.subject == case.subject && finding.line == case.line;
-                finding.stage == Some(stage)
-                    && (is_subject || finding.kernels.contains(&case.subject))
-                    && finding.code.kind() != Kind::Doubt
-            }
-        })
-        .collect();
-    // The one that the case quotes comes first.
-    found.sort_by_key(|finding| finding.message != case.message);
-    found
+    let all = scenario.findings.iter().filter(|finding| finding.stage == case.stage);
+    match case.code {
+        Some(code) if case.stage.is_none() && code.kind() == Kind::Doubt => {
+            let doubts = scenario.findings.iter().filter(|finding| finding.code.kind() == Kind::Doubt);
+            doubts.filter(|finding| case.message.contains(&finding.message)).collect()
+        }
+        Some(code) => all
+            .filter(|finding| finding.code == code && finding.message_in_case() == case.message)
+            .take(1)
+            .collect(),
+        // Reports of the first version do not say which finding a case is about.
+        None if case.result != CaseResult::Held => all
+            .filter(|finding| finding.subject == case.subject && finding.line == case.line)
+            .take(1)
+            .collect(),
+        None => Vec::new(),
+    }
 }
 
 fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding], docs: Option<&DocsUrl>) -> String {
     let mut lines = Vec::new();
-    if let Some(line) = case.line {
-        lines.push(format!("{}:{line}", scenario.baseline.path));
-    }
+    let file = case.file.as_ref().unwrap_or(&scenario.baseline.path);
+    lines.extend(case.line.map(|line| format!("{file}:{line}")));
     if findings.is_empty() && !case.message.is_empty() {
         lines.push(case.message.clone());
     }

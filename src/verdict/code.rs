@@ -230,6 +230,43 @@ impl Code {
         }
     }
 
+    /// Of two doubts about one capture, the lower number is why there is the other one: files that cannot be read
+    /// are why there is no kernel, and another machine is why there are fewer ranks. 0 for all that is no doubt.
+    pub(super) fn cause_rank(self) -> u8 {
+        match self {
+            Self::CaptureFailed => 1,
+            Self::CaptureUnreadable => 2,
+            Self::CaptureDamaged => 3,
+            Self::CaptureEmpty => 4,
+            Self::NotComparable => 5,
+            Self::RankMissing => 6,
+            Self::StageMissing => 7,
+            Self::PromiseUnjudged => 8,
+            Self::BaselineMissing => 9,
+            Self::PathMissing
+            | Self::PathPartial
+            | Self::KernelForbidden
+            | Self::KernelMissing
+            | Self::LaunchesOutOfRange
+            | Self::OverlapExposed
+            | Self::KernelVanished
+            | Self::StructureCostlier
+            | Self::KernelReplaced
+            | Self::Mixed
+            | Self::KernelSlower
+            | Self::CommunicationExposed
+            | Self::StreamOverlapLost
+            | Self::EnvironmentDrift
+            | Self::Flaky
+            | Self::WaiverExpired
+            | Self::WaiverUnused
+            | Self::StructureCheaper
+            | Self::KernelFaster
+            | Self::CommunicationHidden
+            | Self::StreamOverlapGained => 0,
+        }
+    }
+
     /// Whether it doubts the capture itself, whatever it is held against.
     pub fn is_about_capture(self) -> bool {
         match self {

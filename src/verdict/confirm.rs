@@ -43,19 +43,19 @@ pub fn confirm(report: &mut ScenarioReport, again: &ScenarioReport) {
             continue;
         }
         let was = finding.code;
+        let said = finding.message_in_case();
+        make_flaky(finding, was);
         for case in &mut report.cases {
-            if case.code == Some(was) && case.stage == finding.stage && case.subject == finding.subject {
+            if case.code == Some(was) && case.stage == finding.stage && case.message == said {
                 case.code = Some(Code::Flaky);
+                case.message = finding.message_in_case();
                 if case.result == CaseResult::Violated {
                     case.result = CaseResult::Held;
                 }
             }
         }
-        make_flaky(finding, was);
     }
-    report.findings.sort_by(|a, b| {
-        b.level.cmp(&a.level).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
-    });
+    report.findings.sort_by(Finding::worst_first);
     report.verdict = Outcome::of(&report.findings).max(Outcome::of(&report.improvements));
 }
 

@@ -94,6 +94,7 @@ pub fn communication(
     let mut finding = Finding::new(code, Role::Communication.as_str(), message)
         .in_stage(stage)
         .with_numbers(round3(before / 1e3), round3(row.after_ns / 1e3), "us/step")
+        .costing(exposed.rise)
         .at(file, row.line);
     for (part, what) in [
         (
@@ -221,6 +222,7 @@ pub fn streams(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: 
     let mut finding = Finding::new(code, found.subject, message)
         .in_stage(stage)
         .with_numbers(round3(found.before / 1e3), round3(found.after / 1e3), "us/step")
+        .costing(cost)
         .at(file, 0)
         .with_evidence(evidence)
         .with_help(if cost > 0.0 {

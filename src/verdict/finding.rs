@@ -1,9 +1,11 @@
 //! One judged fact.
 
+use std::cmp::Ordering;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::code::Code;
+use super::code::{Code, Kind};
 pub use crate::common::level::Level;
 use crate::triage::Stage;
 
@@ -26,6 +28,9 @@ pub struct Finding {
     pub after: Option<f64>,
     /// Such as `us/step` or `launches/step`; empty without numbers.
     pub unit: String,
+    /// What it costs a step: added nanoseconds, after minus before; `null` where no number tells.
+    #[serde(default)]
+    pub price_ns: Option<i64>,
     /// Every kernel id concerned, the subject among them.
     #[serde(default)]
     pub kernels: Vec<String>,
@@ -58,6 +63,7 @@ impl Finding {
             before: None,
             after: None,
             unit: String::new(),
+            price_ns: None,
             kernels: Vec::new(),
             layer: None,
             evidence: Vec::new(),
@@ -81,6 +87,37 @@ impl Finding {
         self.after = Some(after);
         unit.clone_into(&mut self.unit);
         self
+    }
+
+    /// What a test case says of it: some readers show nothing else.
+    pub fn message_in_case(&self) -> String {
+        match &self.waived_by {
+            Some(waiver) => format!("waived by {waiver}; {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The same with what it costs a step, in nanoseconds.
+    pub fn costing(mut self, ns: f64) -> Self {
+        self.price_ns = Some(ns.round() as i64);
+        self
+    }
+
+    /// Which of two is told first: the one with the higher level, then the dearer one. What has no price follows
+    /// what has, doubts by what they explain, and broken promises before the rest.
+    pub fn worst_first(&self, other: &Self) -> Ordering {
+        other
+            .level
+            .cmp(&self.level)
+            .then_with(|| other.price_ns.cmp(&self.price_ns))
+            .then_with(|| self.code.cause_rank().cmp(&other.code.cause_rank()))
+            .then_with(|| self.code.cmp(&other.code))
+            .then_with(|| self.name().cmp(&other.name()))
+    }
+
+    /// Doubts of one kind have none: the order in which they are found goes from cause to consequence.
+    fn name(&self) -> Option<&str> {
+        (self.code.kind() != Kind::Doubt).then_some(self.subject.as_str())
     }
 
     /// How far its number moved; `None` when it has none.
@@ -123,4 +160,38 @@ pub struct Change {
     pub by: f64,
     /// The same in percent of before; `None` where there was nothing before.
     pub pct: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_then_price_then_what_explains_the_others() {
+        let priced = |code, ns: f64| Finding::new(code, "k", "m").costing(ns);
+        let mut advisory = priced(Code::KernelSlower, 9e9);
+        advisory.level = Level::Warn;
+        let wanted = [
+            priced(Code::StructureCostlier, 300.0),
+            priced(Code::PathMissing, 200.0),
+            priced(Code::StructureCostlier, 200.0),
+            priced(Code::PathPartial, -5.0),
+            Finding::new(Code::KernelMissing, "a", "m"),
+            Finding::new(Code::KernelMissing, "b", "m"),
+            Finding::new(Code::WaiverExpired, "k", "m"),
+            Finding::new(Code::CaptureDamaged, "k", "m"),
+            Finding::new(Code::CaptureEmpty, "k", "m"),
+            Finding::new(Code::NotComparable, "tp", "m"),
+            Finding::new(Code::NotComparable, "gpu", "m"),
+            Finding::new(Code::StageMissing, "k", "m"),
+            advisory,
+        ];
+        let mut sorted = wanted.to_vec();
+        // All but the two doubts of one kind, which keep the order in which they were found.
+        sorted.reverse();
+        let (tp, gpu) = (3, 2);
+        sorted.swap(tp, gpu);
+        sorted.sort_by(Finding::worst_first);
+        assert_eq!(sorted, wanted);
+    }
 }

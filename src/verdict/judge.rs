@@ -6,13 +6,13 @@ use super::bodies::{self, BodyPair};
 use super::cases::cases;
 use super::cause::{self, Around, Difference};
 use super::code::{Code, Kind};
+use super::cost::{self, Scene};
 use super::doubt;
 use super::exposed;
 use super::finding::{Finding, Level};
 use super::layer_diff;
 use super::outcome::Outcome;
 use super::policy::{OnMissingBaseline, Policy, RowLevels, apply_rows};
-use super::position;
 use super::price;
 use super::promise;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
@@ -69,6 +69,7 @@ pub fn judge(
     let around = around(baseline, capture, subject.changed_files);
     let widen = if around.versions.is_empty() { 1.0 } else { WIDEN };
     if is_judged {
+        let mut promised = promise::findings(&subject.terms.promises, capture);
         for (stage, expected) in &baseline.stages {
             let Some(observed) = capture.stages.get(stage) else { continue };
             let delta = compare(expected, observed);
@@ -83,20 +84,21 @@ pub fn judge(
             let clock = Clock { drift: time::drift(&delta), widen, is_waiting_known };
             let of = StageOf { stage: *stage, delta: &delta, bodies: &bodies, clock, file: &file };
             findings.extend(stage_findings(&of, policy));
+            let table = subject.triage.and_then(|triage| triage.stage(*stage));
+            let of_stage = findings.iter_mut().chain(&mut promised);
+            Scene::new(&delta, &bodies, table).complete(of_stage.filter(|one| one.stage == Some(*stage)));
             subject.notes.extend(exposed::waiting(&delta, *stage, &policy.thresholds, clock));
             layer_diff.extend(layer_diff::diffs(*stage, &bodies));
             price.push(price_of(&delta, *stage));
         }
-        promise::add(&mut findings, &subject.terms.promises, capture);
+        cost::place(&mut promised, capture, subject.triage);
+        promise::add(&mut findings, promised);
     }
     cause::attach(&mut findings, &around, subject.triage);
     let terms = subject.terms;
-    let (waivers, waiver_cases) =
-        waiver::apply(&mut findings, &terms.waivers, &price, terms.today, is_judged);
+    let waivers = waiver::apply(&mut findings, &terms.waivers, &price, terms.today, is_judged);
     let mut report = finish(subject, findings, policy, &row_levels(baseline));
-    report.cases = cases(baseline, &report, is_judged);
-    report.cases.extend(promise::cases(&terms.promises, capture, &report.findings, is_judged));
-    report.cases.extend(waiver_cases);
+    report.cases = cases(baseline, &report, terms, capture, is_judged);
     report.waivers = waivers;
     report.price = price;
     report.layer_diff = layer_diff;
@@ -191,6 +193,7 @@ fn capture_case(finding: &Finding, result: CaseResult) -> Case {
         result,
         code: Some(finding.code),
         message: finding.message.clone(),
+        file: None,
         line: None,
     }
 }
@@ -221,9 +224,7 @@ fn finish(
     }
     let (improvements, mut findings): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.code.kind() == Kind::Improvement);
-    findings.sort_by(|a, b| {
-        b.level.cmp(&a.level).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
-    });
+    findings.sort_by(Finding::worst_first);
     ScenarioReport {
         scenario: subject.scenario.to_owned(),
         verdict: Outcome::of(&findings).max(Outcome::of(&improvements)),
@@ -266,9 +267,6 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
         findings.retain(|finding| finding.code != Code::EnvironmentDrift);
     }
     findings.extend(overlap);
-    for finding in &mut findings {
-        finding.layer = position::in_layers(finding, of.bodies);
-    }
     findings
 }
 

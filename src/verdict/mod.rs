@@ -10,6 +10,7 @@ mod cause;
 mod changes;
 mod code;
 mod confirm;
+mod cost;
 mod doubt;
 mod exposed;
 mod finding;

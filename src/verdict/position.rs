@@ -1,10 +1,9 @@
-//! Where in a layer a finding's kernels stand.
+//! Where in a layer the kernels of a finding stand.
 
 use std::collections::BTreeSet;
 
 use super::align::exchanges;
 use super::bodies::{BodyPair, StreamPair};
-use super::finding::Finding;
 use crate::common::text::count;
 
 /// Bodies that are named before the rest is counted.
@@ -16,11 +15,9 @@ type At = (usize, usize);
 /// Says for each layer where its kernels changed; where none of them did, where they run.
 ///
 /// `None` when no layer runs them.
-pub fn in_layers(finding: &Finding, pairs: &[BodyPair<'_>]) -> Option<String> {
-    let mut kernels: BTreeSet<&str> = finding.kernels.iter().map(String::as_str).collect();
-    kernels.insert(&finding.subject);
-    let changed = texts(pairs, |stream| changed(stream, &kernels));
-    let all = if changed.is_empty() { texts(pairs, |stream| running(stream, &kernels)) } else { changed };
+pub fn in_layers(kernels: &BTreeSet<&str>, pairs: &[BodyPair<'_>]) -> Option<String> {
+    let changed = texts(pairs, |stream| changed(stream, kernels));
+    let all = if changed.is_empty() { texts(pairs, |stream| running(stream, kernels)) } else { changed };
     let shown: Vec<&str> = all.iter().take(BODIES).map(String::as_str).collect();
     if shown.is_empty() {
         return None;
@@ -72,7 +69,7 @@ mod tests {
     use super::*;
     use crate::baseline::{BodyObservation, LayersObservation};
     use crate::triage::Role;
-    use crate::verdict::{Code, bodies};
+    use crate::verdict::bodies;
 
     fn layers(bodies: &[(&str, u64, &str)]) -> LayersObservation {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
@@ -88,8 +85,7 @@ mod tests {
         let before = layers(&[("A", 3, "norm fused attn norm gemm"), ("B", 58, "norm fused attn route moe")]);
         let after = layers(&[("A", 3, "norm q k attn norm gemm"), ("B", 58, "norm q k attn route moe")]);
         let pairs = bodies::pairs(&before, &after, &|_| Role::Other);
-        let kernels = kernels.iter().map(|one| (*one).to_owned()).collect();
-        in_layers(&Finding::new(Code::StructureCostlier, subject, "m").with_kernels(kernels), &pairs)
+        in_layers(&kernels.iter().copied().chain([subject]).collect(), &pairs)
     }
 
     #[test]

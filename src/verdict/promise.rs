@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::code::{Code, Kind};
+use super::code::Code;
 use super::finding::Finding;
-use super::report::{Case, CaseResult};
 use crate::baseline::{
     Baseline, LayersObservation, Observation, PathObservation, Per, Promise, PromiseSubject, PromisedState,
     RowObservation, StageObservation, promise_matches,
@@ -60,7 +59,17 @@ impl PlacedPromise {
         stages.filter(|(stage, _)| self.promise.stage.is_none_or(|wanted| wanted == *stage)).collect()
     }
 
-    fn subject(&self) -> String {
+    /// The stages that a case is about: those that the capture has, else the one that is promised.
+    pub(super) fn stages_told(&self, capture: &Observation) -> Vec<Stage> {
+        let mut stages: Vec<Stage> = self.stages(capture).into_iter().map(|(stage, _)| stage).collect();
+        if stages.is_empty() {
+            stages.extend(self.promise.stage);
+        }
+        stages
+    }
+
+    /// What it is about: a path, a pattern of kernel ids, or a role.
+    pub(super) fn subject(&self) -> String {
         self.promise.subject().map(PromiseSubject::text).unwrap_or_default()
     }
 
@@ -90,8 +99,8 @@ pub fn findings(promises: &[PlacedPromise], capture: &Observation) -> Vec<Findin
 }
 
 /// Adds what breaks promises to what was found; a lost path of which a row of the baseline tells is told once.
-pub fn add(findings: &mut Vec<Finding>, promises: &[PlacedPromise], capture: &Observation) {
-    for finding in self::findings(promises, capture) {
+pub fn add(findings: &mut Vec<Finding>, promised: Vec<Finding>) {
+    for finding in promised {
         let is_told = findings.iter().any(|known| {
             known.code == finding.code && known.stage == finding.stage && known.subject == finding.subject
         });
@@ -101,51 +110,40 @@ pub fn add(findings: &mut Vec<Finding>, promises: &[PlacedPromise], capture: &Ob
     }
 }
 
-/// One case for each promise and each stage that it is about.
-pub fn cases(
-    promises: &[PlacedPromise],
-    capture: &Observation,
-    findings: &[Finding],
-    is_judged: bool,
-) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for placed in promises {
-        let mut stages: Vec<Stage> = placed.stages(capture).into_iter().map(|(stage, _)| stage).collect();
-        if stages.is_empty() {
-            stages.extend(placed.promise.stage);
-        }
-        for stage in stages {
-            let broken = findings.iter().find(|finding| {
-                let is_here =
-                    finding.line == Some(placed.line) && finding.file.as_deref() == Some(&placed.file);
-                let is_of_path = matches!(finding.code, Code::PathMissing | Code::PathPartial)
-                    && placed.promise.path.as_ref() == Some(&finding.subject);
-                finding.stage == Some(stage) && (is_here || is_of_path)
-            });
-            let (result, code, message) = match broken {
-                Some(finding) if finding.code.kind() == Kind::Doubt => {
-                    (CaseResult::Unjudged, Some(finding.code), finding.message.clone())
-                }
-                Some(finding) => (
-                    super::cases::result_of(finding),
-                    Some(finding.code),
-                    super::waiver::case_message(finding),
-                ),
-                None if is_judged => (CaseResult::Held, None, String::new()),
-                None => (CaseResult::Unjudged, None, "the capture could not be judged".to_owned()),
-            };
-            cases.push(Case {
-                table: "promises".to_owned(),
-                stage: Some(stage),
-                subject: placed.subject(),
-                result,
-                code,
-                message,
-                line: (placed.line > 0).then_some(placed.line),
-            });
-        }
+/// Whether a finding of this kind may come from a promise.
+pub fn is_about(code: Code) -> bool {
+    match code {
+        Code::StageMissing
+        | Code::PromiseUnjudged
+        | Code::PathMissing
+        | Code::PathPartial
+        | Code::KernelForbidden
+        | Code::KernelMissing
+        | Code::LaunchesOutOfRange
+        | Code::OverlapExposed => true,
+        Code::CaptureFailed
+        | Code::CaptureUnreadable
+        | Code::CaptureEmpty
+        | Code::CaptureDamaged
+        | Code::RankMissing
+        | Code::NotComparable
+        | Code::BaselineMissing
+        | Code::KernelVanished
+        | Code::StructureCostlier
+        | Code::KernelReplaced
+        | Code::Mixed
+        | Code::KernelSlower
+        | Code::CommunicationExposed
+        | Code::StreamOverlapLost
+        | Code::EnvironmentDrift
+        | Code::Flaky
+        | Code::WaiverExpired
+        | Code::WaiverUnused
+        | Code::StructureCheaper
+        | Code::KernelFaster
+        | Code::CommunicationHidden
+        | Code::StreamOverlapGained => false,
     }
-    cases
 }
 
 fn stage_missing(placed: &PlacedPromise, stage: Stage, capture: &Observation) -> Finding {
@@ -181,6 +179,7 @@ fn broken(placed: &PlacedPromise, stage: Stage, observed: &StageObservation) -> 
                 placed
                     .finding(Code::OverlapExposed, stage, message)
                     .with_numbers(numbers.0, numbers.1, "us/step")
+                    .costing(exposed - limit)
                     .with_help(
                         "look for the flag or the event that makes this work wait for the other stream",
                     )
@@ -256,7 +255,8 @@ fn broken_kernel(
     let mut found: Vec<(&String, &RowObservation)> =
         observed.rows.iter().filter(|(kernel, _)| promise_matches(pattern, kernel)).collect();
     found.sort_by(|a, b| b.1.measure.ns.total_cmp(&a.1.measure.ns).then_with(|| a.0.cmp(b.0)));
-    let ran: f64 = found.iter().map(|(_, row)| row.measure.launches).sum();
+    // The sum of nothing would be minus zero.
+    let ran = found.iter().fold(0.0, |sum, (_, row)| sum + row.measure.launches);
     let kernels = || found.iter().map(|(kernel, _)| (*kernel).clone()).collect::<Vec<_>>();
     let evidence = || {
         let rows = found.iter().take(10);

@@ -67,7 +67,7 @@ pub enum CaseResult {
 /// One row of a baseline, or the capture itself, with what became of it: a test case of JUnit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
-    /// `capture`, `kernels`, `paths`, `promises` or `waivers`.
+    /// `capture`, `kernels`, `paths`, `overlaps`, `stages`, `promises` or `waivers`.
     pub table: String,
     /// The stage; `null` for the capture.
     pub stage: Option<Stage>,
@@ -78,9 +78,12 @@ pub struct Case {
     /// The finding that speaks about it, if one does.
     #[serde(default)]
     pub code: Option<Code>,
-    /// Why, in a line; empty when it holds.
+    /// Why, in a line; empty when there is nothing to say. Of a row that changed with others, where that was judged.
     pub message: String,
-    /// The baseline's line, when it has one.
+    /// The file that holds its row; `null` for the capture.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Its line there, when it has one.
     pub line: Option<u64>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Kind};
 use super::finding::Finding;
-use super::report::{Case, CaseResult, Price};
+use super::report::Price;
 use crate::baseline::WaiverRow;
 use crate::common::date::Date;
 use crate::common::text::{nearest, signed_percent};
@@ -169,23 +169,6 @@ impl Waiver {
             state,
         }
     }
-
-    fn case(&self, state: WaiverState, message: String) -> Case {
-        let (result, code) = match state {
-            WaiverState::Used | WaiverState::Unused | WaiverState::Exceeded => (CaseResult::Held, None),
-            WaiverState::Expired => (CaseResult::Violated, Some(Code::WaiverExpired)),
-            WaiverState::Unjudged => (CaseResult::Unjudged, None),
-        };
-        Case {
-            table: "waivers".to_owned(),
-            stage: self.stage,
-            subject: format!("{}:{}", self.code.as_str(), self.subject),
-            result,
-            code,
-            message,
-            line: (self.line > 0).then_some(self.line),
-        }
-    }
 }
 
 /// The code of a finding that may be waived.
@@ -226,9 +209,8 @@ pub fn apply(
     price: &[Price],
     today: Date,
     is_judged: bool,
-) -> (Vec<WaiverReport>, Vec<Case>) {
+) -> Vec<WaiverReport> {
     let mut reports = Vec::new();
-    let mut cases = Vec::new();
     let mut about = Vec::new();
     for waiver in waivers {
         let state = if waiver.is_expired(today) {
@@ -242,15 +224,10 @@ pub fn apply(
         if state == WaiverState::Unused {
             about.push(unused(waiver));
         }
-        let message = match state {
-            WaiverState::Expired => about.last().map(|finding| finding.message.clone()).unwrap_or_default(),
-            _ => String::new(),
-        };
         reports.push(waiver.report(state));
-        cases.push(waiver.case(state, message));
     }
     findings.append(&mut about);
-    (reports, cases)
+    reports
 }
 
 fn accept(findings: &mut [Finding], waiver: &Waiver, price: &[Price]) -> WaiverState {
@@ -320,12 +297,4 @@ fn about(code: Code, waiver: &Waiver, message: String, help: &str) -> Finding {
         Finding::new(code, &waiver.subject, message).at(&waiver.file, waiver.line).with_help(help);
     finding.stage = waiver.stage;
     finding
-}
-
-/// What a test case says of a finding: some readers show nothing else.
-pub fn case_message(finding: &Finding) -> String {
-    match &finding.waived_by {
-        Some(waiver) => format!("waived by {waiver}; {}", finding.message),
-        None => finding.message.clone(),
-    }
 }

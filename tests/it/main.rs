@@ -16,6 +16,7 @@ mod bad_input;
 mod baselines;
 mod both_readers;
 mod captures;
+mod cases;
 mod catalog;
 mod comment;
 mod corpus;

@@ -86,6 +86,7 @@ fn each_kind_of_promise_is_kept_or_broken() {
         let found: Vec<String> = findings(&report).into_iter().map(|(code, _)| code).collect();
         assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{input}, {promise}: {}", run.stdout);
         assert_eq!(run.code, i32::from(code.is_some()), "{input}, {promise}");
+        assert!(!run.stdout.contains("-0 "), "{}", run.stdout);
     }
 }
 
