@@ -40,6 +40,12 @@ pub fn launches(value: f64) -> String {
     if text.is_empty() { "0".to_owned() } else { text.to_owned() }
 }
 
+/// How often, as a part of a sentence: `1 time`, `48 times`, `739.5 times`.
+pub fn times(value: f64) -> String {
+    let number = launches(value);
+    if number == "1" { "1 time".to_owned() } else { format!("{number} times") }
+}
+
 /// A time on its own: three significant digits and the unit that suits its size.
 pub fn time(ns: f64) -> String {
     let size = ns.abs();
@@ -89,9 +95,14 @@ pub fn printable(text: &str) -> String {
 
 /// Whether a character moves the cursor, reorders text or is not seen.
 pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        || matches!(u32::from(c), 0xfffe | 0xffff)
+    // Marks of direction, joiners, fillers, selectors and tags: each changes a text without being seen in it.
+    let is_invisible = matches!(u32::from(c),
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
+        | 0x2028..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0
+        | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff);
+    // Characters for nobody's use, of which XML takes none.
+    let is_no_character = u32::from(c) & 0xfffe == 0xfffe || matches!(u32::from(c), 0xfdd0..=0xfdef);
+    c.is_control() || is_invisible || is_no_character
 }
 
 /// The candidate nearest to what was typed, when it is near enough to be what was meant.
@@ -147,5 +158,17 @@ mod tests {
     #[test]
     fn escapes_and_reordering_marks_become_visible() {
         assert_eq!(printable("a\u{1b}[31mb\u{202e}c"), "a\u{fffd}[31mb\u{fffd}c");
+        for unseen in ['\u{ad}', '\u{200b}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{e0041}', '\u{1fffe}'] {
+            assert_eq!(printable(&format!("a{unseen}b")), "a\u{fffd}b", "{unseen:?}");
+        }
+        assert_eq!(printable("µ é 漢 → ×"), "µ é 漢 → ×");
+    }
+
+    #[test]
+    fn once_is_one_time() {
+        assert_eq!(
+            (times(1.0), times(0.0), times(1.5)),
+            ("1 time".into(), "0 times".into(), "1.5 times".into())
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Annotations: the worst findings as commands that a GitHub runner reads from the log.
 
 use super::select::{self, Mark, Shown};
+use super::words;
 use crate::common::text::{printable, shorten_middle};
 use crate::verdict::CheckReport;
 
@@ -38,11 +39,7 @@ fn annotation(report: &CheckReport, shown: &Shown<'_>) -> Option<String> {
     let title = format!("profgate: {} in {}", finding.code.as_str(), shown.scenario.scenario);
     properties.push(format!("title={}", property(&title)));
     let help = if finding.help.is_empty() { String::new() } else { format!("\nTo do: {}", finding.help) };
-    let code = finding.code.as_str();
-    let page = match &report.docs {
-        Some(docs) => docs.of(code),
-        None => format!("profgate explain {code}"),
-    };
+    let page = words::explanation(finding.code, report.docs.as_ref());
     let text =
         format!("{}\nExplained: {page}", shorten_middle(&format!("{}{help}", finding.message), MESSAGE));
     Some(format!("::{command} {}::{}", properties.join(","), data(&text)))
@@ -75,11 +72,11 @@ mod tests {
     #[test]
     fn each_finding_that_counts_is_one_command() {
         insta::assert_snapshot!(annotations(&fixture::mixed()).join("\n"), @r#"
-        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=31,title=profgate%3A path-missing in qwen3-30b-decode::Fused QK norm and RoPE is expected 48 times a step; it ran fused 0 times and split into separate kernels 48 times%0ATo do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on%0AExplained: profgate explain path-missing
-        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=14,title=profgate%3A structure-costlier in qwen3-30b-decode::`fused-qknorm-rope-bf16` (48 a step, 230 µs) is gone, `rotary-embedding` (48 a step, 300 µs) came in its place, and 1 kernel more changed: +310 µs a step, +8.1 %25 of GPU time%0ATo do: find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew%0AExplained: profgate explain structure-costlier
-        ::error title=profgate%3A capture-empty in mistral-prefill::no GPU activity was recorded%0ATo do: profile with GPU activities on while requests run%0AExplained: profgate explain capture-empty
-        ::error title=profgate%3A baseline-missing in llama-mixed::there is no baseline `baselines/llama-mixed.b300.yaml`%0ATo do: record one with `profgate baseline record`%0AExplained: profgate explain baseline-missing
-        ::warning file=baselines/qwen3-30b-decode.b300.yaml,line=16,title=profgate%3A kernel-slower in qwen3-30b-decode::`fmha-trtllm-gen` (48 a step, as before) takes 26 µs instead of 20 µs each (+30.0 %25): +288 µs a step, +7.5 %25 of GPU time%0ATo do: look for another tile, clock or input shape behind the same name%0AExplained: profgate explain kernel-slower
+        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=31,title=profgate%3A path-missing in qwen3-30b-decode::Fused QK norm and RoPE is expected 48 times a step; it ran fused 0 times and split into separate kernels 48 times%0ATo do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on%0AExplained: profgate explain path-missing, or docs/findings.md#path-missing of profgate
+        ::error file=baselines/qwen3-30b-decode.b300.yaml,line=14,title=profgate%3A structure-costlier in qwen3-30b-decode::`fused-qknorm-rope-bf16` (48 a step, 230 µs) is gone, `rotary-embedding` (48 a step, 300 µs) came in its place, and 1 kernel more changed: +310 µs a step, +8.1 %25 of GPU time%0ATo do: find the flag, version or shape that switched the kernel; if the change is wanted, record the baseline anew%0AExplained: profgate explain structure-costlier, or docs/findings.md#structure-costlier of profgate
+        ::error title=profgate%3A capture-empty in mistral-prefill::no GPU activity was recorded%0ATo do: profile with GPU activities on while requests run%0AExplained: profgate explain capture-empty, or docs/findings.md#capture-empty of profgate
+        ::error title=profgate%3A baseline-missing in llama-mixed::there is no baseline `baselines/llama-mixed.b300.yaml`%0ATo do: record one with `profgate baseline record`%0AExplained: profgate explain baseline-missing, or docs/findings.md#baseline-missing of profgate
+        ::warning file=baselines/qwen3-30b-decode.b300.yaml,line=16,title=profgate%3A kernel-slower in qwen3-30b-decode::`fmha-trtllm-gen` (48 a step, as before) takes 26 µs instead of 20 µs each (+30.0 %25): +288 µs a step, +7.5 %25 of GPU time%0ATo do: look for another tile, clock or input shape behind the same name%0AExplained: profgate explain kernel-slower, or docs/findings.md#kernel-slower of profgate
         "#);
     }
 

@@ -1,7 +1,7 @@
 //! The first sentence of every rendering: the verdict, what it rests on, and what to do.
 
 use super::select::{self, Mark, Shown};
-use super::unit::{signed_percent, signed_time};
+use super::unit::signed_time;
 use crate::common::text::{count, shorten_middle};
 use crate::verdict::{CheckReport, Outcome};
 
@@ -60,29 +60,27 @@ fn passed(report: &CheckReport, all: &[Shown<'_>]) -> String {
     text
 }
 
+/// The doubt that explains the others leads; they are counted.
 fn inconclusive(all: &[Shown<'_>]) -> String {
     let doubts = with(all, Mark::Inconclusive);
     let Some(worst) = doubts.first() else { return "the run could not be judged.".to_owned() };
-    let mut text = format!(
-        "{} could not be judged: {}.",
+    let others = doubts.len().saturating_sub(1) as u64;
+    format!(
+        "{} could not be judged: {}{}.{}",
         scenarios(&doubts),
-        shorten_middle(worst.finding.message.trim_end_matches('.'), QUOTE)
-    );
-    if !worst.finding.help.is_empty() {
-        text.push_str(&format!(
-            " To do: {}.",
-            shorten_middle(worst.finding.help.trim_end_matches('.'), QUOTE)
-        ));
-    }
-    text
+        shorten_middle(worst.finding.message.trim_end_matches('.'), QUOTE),
+        if others > 0 { format!(" ({})", count(others, "more reason")) } else { String::new() },
+        to_do(&worst.finding.help, "")
+    )
 }
 
 fn failed(all: &[Shown<'_>]) -> String {
     let failures = with(all, Mark::Fail);
+    let help = failures.first().map_or("", |worst| worst.finding.help.as_str());
     let mut text = format!(
-        "{}{}. Undo what caused it, or record the baseline anew if the change is wanted.",
+        "{}.{}",
         about(&failures).unwrap_or_else(|| "a scenario failed".to_owned()),
-        failures.first().map_or_else(String::new, cost)
+        to_do(help, "undo what caused it, or record the baseline anew if the change is wanted")
     );
     let unjudged = distinct(&with(all, Mark::Inconclusive)).len() as u64;
     if unjudged > 0 {
@@ -96,30 +94,35 @@ fn failed(all: &[Shown<'_>]) -> String {
     text
 }
 
-/// The worst of some findings by name, the others by number, and where they are.
+/// What to do, as a sentence behind another one.
+fn to_do(help: &str, otherwise: &str) -> String {
+    let help = if help.is_empty() { otherwise } else { help };
+    if help.is_empty() {
+        return String::new();
+    }
+    format!(" To do: {}.", shorten_middle(help.trim_end_matches('.'), QUOTE))
+}
+
+/// The worst of some findings by name and price, the others by number, and where they are.
 fn about(some: &[Shown<'_>]) -> Option<String> {
     let worst = some.first()?;
     let stage = worst.finding.stage.map_or(String::new(), |stage| format!(", {}", stage.as_str()));
-    let mut text = format!("{} ({}{stage})", name(&worst.finding.subject), worst.finding.code.as_str());
+    let price = match worst.finding.price_ns {
+        Some(ns) if ns > 0 => format!(", {} a step", signed_time(ns)),
+        Some(_) | None => String::new(),
+    };
+    let mut text = format!(
+        "{}{} ({}{stage}{price})",
+        name(&worst.finding.subject),
+        select::and_others(worst.finding),
+        worst.finding.code.as_str()
+    );
     let others = some.len().saturating_sub(1) as u64;
     if others > 0 {
         text.push_str(&format!(" and {}", count(others, "more finding")));
     }
     text.push_str(&format!(" in {}", scenarios(some)));
     Some(text)
-}
-
-/// What the changed kernels of the finding's stage cost; empty when that is nothing.
-fn cost(shown: &Shown<'_>) -> String {
-    let price = shown.scenario.price.iter().find(|price| Some(price.stage) == shown.finding.stage);
-    match price {
-        Some(price) if price.structural_ns > 0 => format!(
-            ": changed kernels cost {} a step ({} of GPU time)",
-            signed_time(price.structural_ns),
-            signed_percent(price.structural_pct)
-        ),
-        Some(_) | None => String::new(),
-    }
 }
 
 fn scenarios(some: &[Shown<'_>]) -> String {
@@ -186,15 +189,15 @@ mod tests {
     fn every_verdict_says_what_it_rests_on_and_what_to_do() {
         let say = |report: &CheckReport| format!("{}: {}", word(report.verdict), sentence(report));
         insta::assert_snapshot!(say(&fixture::green()), @r#"Pass: no change in 2 scenarios; nothing to do."#);
-        insta::assert_snapshot!(say(&fixture::one_failure()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode) and 1 more finding in `qwen3-30b-decode`: changed kernels cost +310 µs a step (+8.1 % of GPU time). Undo what caused it, or record the baseline anew if the change is wanted."#);
-        insta::assert_snapshot!(say(&fixture::mixed()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode) and 1 more finding in `qwen3-30b-decode`: changed kernels cost +310 µs a step (+8.1 % of GPU time). Undo what caused it, or record the baseline anew if the change is wanted. 1 scenario could not be judged. 1 scenario has no baseline."#);
+        insta::assert_snapshot!(say(&fixture::one_failure()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode, +310 µs a step) and 1 more finding in `qwen3-30b-decode`. To do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on."#);
+        insta::assert_snapshot!(say(&fixture::mixed()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode, +310 µs a step) and 1 more finding in `qwen3-30b-decode`. To do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on. 1 scenario could not be judged. 1 scenario has no baseline."#);
         insta::assert_snapshot!(say(&fixture::run(vec![fixture::unjudged()])), @r#"Inconclusive: `mistral-prefill` could not be judged: no GPU activity was recorded. To do: profile with GPU activities on while requests run."#);
         insta::assert_snapshot!(say(&fixture::run(vec![fixture::missing_baseline()])), @r#"No baseline: nothing to compare with in `llama-mixed`. Record a baseline with `profgate baseline record`."#);
         insta::assert_snapshot!(say(&fixture::run(vec![fixture::waived()])), @r#"Pass: nothing got worse in 1 scenario. 1 finding waived."#);
         let mut warned = fixture::failing();
         warned.findings.drain(..2);
         warned.verdict = Outcome::Warn;
-        insta::assert_snapshot!(say(&fixture::run(vec![warned])), @r#"Pass with warnings: look at `fmha-trtllm-gen` (kernel-slower, decode) in `qwen3-30b-decode`; nothing fails the gate."#);
+        insta::assert_snapshot!(say(&fixture::run(vec![warned])), @r#"Pass with warnings: look at `fmha-trtllm-gen` (kernel-slower, decode, +288 µs a step) in `qwen3-30b-decode`; nothing fails the gate."#);
         let mut improved = fixture::failing();
         improved.findings.clear();
         improved.verdict = Outcome::Pass;

@@ -46,7 +46,10 @@ fn escape(text: String) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if acts(c) {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
         } else {
             out.push(c);
         }
@@ -95,6 +98,7 @@ mod tests {
             assert_inert(name);
         }
         assert_eq!(document(&"\u{202e}a\u{1b}\u{7f}"), "\"\\u202ea\\u001b\\u007f\"\n");
+        assert_eq!(document(&"\u{e0041}"), "\"\\udb40\\udc41\"\n");
     }
 
     proptest::proptest! {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use junit_report::{Duration, OffsetDateTime, Report, TestCaseBuilder, TestSuiteBuilder};
 
-use super::select;
+use super::unit::{pair, price};
+use super::{select, words};
 use crate::common::link::DocsUrl;
 use crate::common::text::{printable, shorten_middle};
 use crate::verdict::{Case, CaseResult, CheckReport, Finding, Kind, ScenarioReport};
@@ -197,6 +198,8 @@ fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding], docs: Opt
         if case.line.is_none() {
             lines.extend(select::place(finding));
         }
+        lines.extend(pair(finding).map(|pair| format!("  before → after: {pair}")));
+        lines.extend(price(finding).map(|price| format!("  price of a step: {price}")));
         lines.extend(finding.layer.iter().map(|layer| format!("  where: {layer}")));
         lines.extend(finding.evidence.iter().map(|line| format!("  {line}")));
         lines.extend(finding.cause.iter().map(|line| format!("  likely cause: {line}")));
@@ -207,13 +210,8 @@ fn body(scenario: &ScenarioReport, case: &Case, findings: &[&Finding], docs: Opt
             lines.push(format!("  to do: {}", finding.help));
         }
     }
-    if let Some(finding) = findings.first() {
-        let code = finding.code.as_str();
-        lines.push(match docs {
-            Some(docs) => format!("explained: {}", docs.of(code)),
-            None => format!("explained: profgate explain {code}"),
-        });
-    }
+    let codes = select::codes(findings.iter().copied());
+    lines.extend(codes.iter().map(|code| format!("explained: {}", words::explanation(*code, docs))));
     let lines: Vec<String> = lines.iter().map(|line| one_line(&shorten_middle(line, MESSAGE))).collect();
     lines.join("\n")
 }

@@ -1,11 +1,9 @@
 //! What of a report is shown, and in which order: shared by every rendering, so that all tell one story.
 
-use std::cmp::Reverse;
-
 use super::unit::time;
 use crate::common::text::{count, digits3};
 use crate::triage::{KernelRow, OverlapRow, PathRow, StageTriage};
-use crate::verdict::{CheckReport, Finding, Outcome, Price, ScenarioReport};
+use crate::verdict::{CheckReport, Code, Finding, Outcome, Price, ScenarioReport};
 
 /// Findings that a rendering shows before it counts the rest.
 pub const SHOWN: usize = 10;
@@ -77,7 +75,7 @@ pub struct Shown<'a> {
     pub mark: Mark,
 }
 
-/// Every finding of a run, worst first; within one mark in the order of the scenarios and of their findings.
+/// Every finding of a run, worst first: by mark, then as the verdict orders them, over all scenarios.
 pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
     let mut all: Vec<Shown<'_>> = report
         .scenarios
@@ -86,7 +84,7 @@ pub fn findings(report: &CheckReport) -> Vec<Shown<'_>> {
             scenario.findings.iter().map(move |finding| Shown { scenario, finding, mark: Mark::of(finding) })
         })
         .collect();
-    all.sort_by_key(|shown| Reverse(shown.mark.rank()));
+    all.sort_by(|a, b| b.mark.rank().cmp(&a.mark.rank()).then_with(|| a.finding.worst_first(b.finding)));
     all
 }
 
@@ -132,6 +130,25 @@ pub fn prices(report: &CheckReport) -> Vec<(&ScenarioReport, &Price)> {
         .iter()
         .flat_map(|scenario| scenario.price.iter().map(move |price| (scenario, price)))
         .collect()
+}
+
+/// The other kernels that a finding's numbers add up, in words: ` and 2 more kernels`; empty where there is none.
+pub fn and_others(finding: &Finding) -> String {
+    match finding.rows_added_up() as u64 - 1 {
+        0 => String::new(),
+        others => format!(" and {}", count(others, "more kernel")),
+    }
+}
+
+/// Codes of what is shown, each once, in order.
+pub fn codes<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<Code> {
+    let mut codes = Vec::new();
+    for finding in findings {
+        if !codes.contains(&finding.code) {
+            codes.push(finding.code);
+        }
+    }
+    codes
 }
 
 /// Whether the finding's sentence names its subject, which need not be said twice then.

@@ -2,7 +2,7 @@
 
 pub use crate::common::text::signed_percent;
 use crate::common::text::{self, digits3, launches};
-use crate::verdict::Finding;
+use crate::verdict::{Code, Finding, Price};
 
 /// The unit of a column of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,40 +59,54 @@ pub fn percent(share: f64) -> String {
     format!("{share:.1} %")
 }
 
-/// A finding's two numbers, ready to be set side by side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figures {
-    /// `69.7 → 4250 µs/step`.
-    pub pair: String,
-    /// `+4180 µs (+6000.0 %)`; counts carry no percentage.
-    pub change: String,
+/// A finding's two numbers side by side: `69.7 → 4250 µs/step`; of several kernels, `3 kernels: 1540 → 5080 µs/step`.
+///
+/// `None` when it has no numbers.
+pub fn pair(finding: &Finding) -> Option<String> {
+    let (before, after) = (finding.before?, finding.after?);
+    let numbers = match finding.unit.strip_prefix("us") {
+        None => format!("{} → {} {}", launches(before), launches(after), finding.unit),
+        Some(per) => {
+            let (scale, symbol) =
+                if before.abs().max(after.abs()) < 10_000.0 { (1.0, "µs") } else { (1e3, "ms") };
+            format!("{} → {} {symbol}{per}", digits3(before / scale), digits3(after / scale))
+        }
+    };
+    let numbers = numbers.trim_end();
+    Some(match finding.rows_added_up() {
+        0 | 1 => numbers.to_owned(),
+        rows => format!("{}: {numbers}", text::count(rows as u64, "kernel")),
+    })
 }
 
-/// The figures of a finding; `None` when it has no numbers.
-pub fn figures(finding: &Finding) -> Option<Figures> {
-    let (before, after, moved) = (finding.before?, finding.after?, finding.change()?);
-    let sign = if moved.by < 0.0 { "−" } else { "+" };
-    let Some(per) = finding.unit.strip_prefix("us") else {
-        let pair = format!("{} → {} {}", launches(before), launches(after), finding.unit);
-        let change = format!("{sign}{}", launches(moved.by.abs()));
-        return Some(Figures { pair: pair.trim_end().to_owned(), change });
-    };
-    let (scale, symbol) = if before.abs().max(after.abs()) < 10_000.0 { (1.0, "µs") } else { (1e3, "ms") };
-    let pair = format!("{} → {} {symbol}{per}", digits3(before / scale), digits3(after / scale));
-    let mut change = format!("{sign}{} {symbol}", digits3(moved.by.abs() / scale));
-    if let Some(pct) = moved.pct {
-        change.push_str(&format!(" ({})", signed_percent(pct)));
+/// What a finding costs a step: `+310 µs`. `not known` where it must cost something and no number tells; `None`
+/// where a step does not pay for it.
+pub fn price(finding: &Finding) -> Option<String> {
+    if let Some(ns) = finding.price_ns {
+        return Some(signed_time(ns));
     }
-    Some(Figures { pair, change })
+    match finding.code {
+        Code::PathMissing
+        | Code::PathPartial
+        | Code::KernelForbidden
+        | Code::KernelMissing
+        | Code::LaunchesOutOfRange
+        | Code::KernelVanished => Some("not known".to_owned()),
+        _ => None,
+    }
+}
+
+/// What the changed kernels of a stage cost a step; `None` where none changed.
+pub fn changed_kernels(price: &Price) -> Option<String> {
+    (price.structural_ns != 0).then(|| signed_time(price.structural_ns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Code;
 
-    fn figures_of(before: f64, after: f64, unit: &str) -> Figures {
-        figures(&Finding::new(Code::KernelSlower, "k", "m").with_numbers(before, after, unit)).unwrap()
+    fn pair_of(before: f64, after: f64, unit: &str) -> String {
+        pair(&Finding::new(Code::KernelSlower, "k", "m").with_numbers(before, after, unit)).unwrap()
     }
 
     #[test]
@@ -115,13 +129,28 @@ mod tests {
 
     #[test]
     fn a_finding_shows_both_numbers_in_one_unit() {
-        let time = figures_of(100.0, 125.5, "us/launch");
-        assert_eq!((time.pair.as_str(), time.change.as_str()), ("100 → 126 µs/launch", "+25.5 µs (+25.5 %)"));
-        let large = figures_of(9_000.0, 12_000.0, "us/step");
-        assert_eq!(large.pair, "9 → 12 ms/step");
-        let count = figures_of(48.0, 0.0, "fused/step");
-        assert_eq!((count.pair.as_str(), count.change.as_str()), ("48 → 0 fused/step", "−48"));
-        assert_eq!(figures_of(0.0, 2.0, "us/step").change, "+2 µs");
-        assert_eq!(figures(&Finding::new(Code::KernelSlower, "k", "m")), None);
+        assert_eq!(pair_of(100.0, 125.5, "us/launch"), "100 → 126 µs/launch");
+        assert_eq!(pair_of(9_000.0, 12_000.0, "us/step"), "9 → 12 ms/step");
+        assert_eq!(pair_of(48.0, 0.0, "fused/step"), "48 → 0 fused/step");
+        assert_eq!(pair(&Finding::new(Code::KernelSlower, "k", "m")), None);
+    }
+
+    #[test]
+    fn numbers_of_several_kernels_are_not_said_of_one() {
+        let kernels = ["k", "l", "m"].map(str::to_owned).to_vec();
+        let group = Finding::new(Code::StructureCostlier, "k", "m").with_kernels(kernels.clone());
+        let text = pair(&group.with_numbers(1540.0, 5080.0, "us/step"));
+        assert_eq!(text.as_deref(), Some("3 kernels: 1540 → 5080 µs/step"));
+        let pattern = Finding::new(Code::LaunchesOutOfRange, "*", "m").with_kernels(kernels);
+        let text = pair(&pattern.with_numbers(2.0, 144.0, "launches/step"));
+        assert_eq!(text.as_deref(), Some("2 → 144 launches/step"));
+    }
+
+    #[test]
+    fn a_price_is_said_or_said_not_to_be_known() {
+        let of = |code| Finding::new(code, "k", "m");
+        assert_eq!(price(&of(Code::PathMissing).costing(310_000.0)).as_deref(), Some("+310 µs"));
+        assert_eq!(price(&of(Code::PathMissing)).as_deref(), Some("not known"));
+        assert_eq!(price(&of(Code::CaptureEmpty)), None);
     }
 }

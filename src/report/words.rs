@@ -1,12 +1,13 @@
 //! The words around a capture's tables, the same in text and in Markdown.
 
-use super::select::Shown;
 use super::unit::{percent, time};
+use crate::common::link::DocsUrl;
 use crate::common::text::{count, digits3, launches};
 use crate::triage::{
     FoundBy, HealthEntry, KernelRow, Kin, Mode, OverlapRow, PathRow, Site, StageEvidence, StageTriage,
     TraceEntry, Triage,
 };
+use crate::verdict::{Code, explained_at};
 
 /// Title of the first table.
 pub const KERNEL_TABLE: &str = "Kernel table";
@@ -298,10 +299,19 @@ pub fn risk(row: &OverlapRow) -> String {
     format!("{} ({} of {all} dependent, {} unclear)", row.dependency_risk, of.dependent, of.unclear)
 }
 
-/// Where the findings shown are explained, for a reader who has the program and no page.
-pub fn explained(shown: &[Shown<'_>]) -> String {
-    let code = shown.first().map_or("CODE", |row| row.finding.code.as_str());
-    format!("`profgate explain {code}` says what that finding means, how to fix it and how to accept it.")
+/// Where a code is explained: at an address, or where no address is known by the program and in its own pages.
+pub fn explanation(code: Code, docs: Option<&DocsUrl>) -> String {
+    match docs {
+        Some(docs) => docs.of(code.as_str()),
+        None => format!("profgate explain {}, or {} of profgate", code.as_str(), explained_at(code)),
+    }
+}
+
+/// The same for all codes that are shown, a sentence.
+pub fn explained(codes: &[Code]) -> String {
+    let headings: Vec<String> = codes.iter().map(|code| format!("`{}`", explained_at(*code))).collect();
+    let code = codes.first().map_or("CODE", |code| code.as_str());
+    format!("Explained: `profgate explain {code}`, or in profgate's pages: {}.", headings.join(", "))
 }
 
 /// By whom a kernel is hidden.

@@ -3,7 +3,7 @@
 //! Structure is exact and needs no second look.
 
 use super::code::{Code, Kind};
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, explained_at};
 use super::outcome::Outcome;
 use super::report::{CaseResult, ScenarioReport};
 
@@ -61,6 +61,7 @@ pub fn confirm(report: &mut ScenarioReport, again: &ScenarioReport) {
 
 fn make_flaky(finding: &mut Finding, was: Code) {
     finding.code = Code::Flaky;
+    finding.docs = explained_at(Code::Flaky);
     finding.level = finding.level.min(Level::Warn);
     finding.message = format!("{}; a second capture does not repeat this", finding.message);
     finding.evidence.insert(0, format!("it would be `{}`", was.as_str()));

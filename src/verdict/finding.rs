@@ -43,6 +43,9 @@ pub struct Finding {
     pub cause: Vec<String>,
     /// What to do about it.
     pub help: String,
+    /// Where its code is explained, relative to profgate's repository.
+    #[serde(default)]
+    pub docs: String,
     /// The waiver that accepts it.
     pub waived_by: Option<String>,
     /// The baseline file.
@@ -69,6 +72,7 @@ impl Finding {
             evidence: Vec::new(),
             cause: Vec::new(),
             help: String::new(),
+            docs: explained_at(code),
             waived_by: None,
             file: None,
             line: None,
@@ -120,11 +124,14 @@ impl Finding {
         (self.code.kind() != Kind::Doubt).then_some(self.subject.as_str())
     }
 
-    /// How far its number moved; `None` when it has none.
-    pub fn change(&self) -> Option<Change> {
-        let (before, after) = (self.before?, self.after?);
-        let by = after - before;
-        Some(Change { by, pct: (before > 0.0).then(|| by * 100.0 / before) })
+    /// How many kernel ids its numbers add up; 1 where they are those of its subject alone.
+    pub fn rows_added_up(&self) -> usize {
+        match self.code {
+            Code::StructureCostlier | Code::KernelReplaced | Code::Mixed | Code::StructureCheaper => {
+                self.kernels.len().max(1)
+            }
+            _ => 1,
+        }
     }
 
     /// The same with the baseline's row; line 0 means the file as a whole.
@@ -153,13 +160,9 @@ impl Finding {
     }
 }
 
-/// How far a finding's number moved.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
-    /// After minus before, in the finding's unit.
-    pub by: f64,
-    /// The same in percent of before; `None` where there was nothing before.
-    pub pct: Option<f64>,
+/// The page and heading that explain a code, relative to profgate's repository.
+pub fn explained_at(code: Code) -> String {
+    format!("docs/findings.md#{}", code.as_str())
 }
 
 #[cfg(test)]

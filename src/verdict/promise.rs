@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use super::finding::Finding;
+use super::lost_path::{ran_as, what_to_do};
 use crate::baseline::{
-    Baseline, LayersObservation, Observation, PathObservation, Per, Promise, PromiseSubject, PromisedState,
-    RowObservation, StageObservation, promise_matches,
+    Baseline, LayersObservation, Observation, Per, Promise, PromiseSubject, PromisedState, RowObservation,
+    StageObservation, promise_matches,
 };
-use crate::common::text::{launches, signed_time, time};
+use crate::common::text::{launches, signed_time, time, times};
 use crate::common::yaml::Spanned;
 use crate::triage::{PathState, Stage};
 
@@ -203,7 +204,8 @@ fn broken_path(
     let promised = placed.promise.state.unwrap_or(PromisedState::Active);
     if promised == PromisedState::Absent {
         return (fused > 0).then(|| {
-            let message = format!("{name} is promised not to run; it ran fused {fused} times a step");
+            let message =
+                format!("{name} is promised not to run; it ran fused {} a step", times(fused as f64));
             placed.finding(Code::KernelForbidden, stage, message).with_numbers(
                 0.0,
                 fused as f64,
@@ -224,13 +226,13 @@ fn broken_path(
         PathState::Split | PathState::Absent | PathState::GateUnknown => Code::PathMissing,
     };
     let wanted = match (placed.promise.at_least, is_partly_allowed) {
-        (Some(_), _) => format!("is promised at least {} times a step", launches(least)),
+        (Some(_), _) => format!("is promised at least {} a step", times(least)),
         (None, false) => "is promised everywhere".to_owned(),
         (None, true) => "is promised somewhere".to_owned(),
     };
     let ran = match state {
         PathState::Absent => "it did not run".to_owned(),
-        _ => format!("it ran fused {fused} times and split into separate kernels {split} times"),
+        _ => ran_as(fused, split),
     };
     let mut finding = placed.finding(code, stage, format!("{name} {wanted}; {ran}")).with_numbers(
         least.max(1.0),
@@ -239,11 +241,8 @@ fn broken_path(
     );
     if let Some(found) = found {
         finding.evidence.extend(found.source_paths.iter().map(|path| format!("its code: {path}")));
-        finding.help = switches(found);
-    } else {
-        finding.help = format!("`profgate catalog show {path}` says what it needs and which flags switch it");
     }
-    Some(finding)
+    Some(finding.with_help(what_to_do(path, found)))
 }
 
 fn broken_kernel(
@@ -279,7 +278,7 @@ fn broken_kernel(
         if found.is_empty() {
             return None;
         }
-        let message = format!("`{pattern}` is forbidden; it ran {} times a step", launches(ran));
+        let message = format!("`{pattern}` is forbidden; it ran {} a step", times(ran));
         return about(
             Code::KernelForbidden,
             message,
@@ -289,7 +288,7 @@ fn broken_kernel(
     }
     if let Some(range) = placed.promise.launches {
         let message =
-            format!("`{pattern}` is promised {} times a step; it ran {} times", range.text(), launches(ran));
+            format!("`{pattern}` is promised to run {} times a step; it ran {}", range.text(), times(ran));
         let nearest = if ran < range.least { range.least } else { range.most };
         let help = "look at the layers, the batch and the flags that decide how often it runs";
         return if range.holds(ran) { None } else { about(Code::LaunchesOutOfRange, message, nearest, help) };
@@ -303,25 +302,11 @@ fn broken_kernel(
     }
     let help = "find the flag, version or shape that switched it off, or what it is called now";
     if ran > 0.0 {
-        let message = format!(
-            "`{pattern}` is promised at least {} times a step; it ran {} times",
-            launches(least),
-            launches(ran)
-        );
+        let message =
+            format!("`{pattern}` is promised at least {} a step; it ran {}", times(least), times(ran));
         return about(Code::LaunchesOutOfRange, message, least, help);
     }
     about(Code::KernelMissing, format!("`{pattern}` is required and did not run"), least.max(1.0), help)
-}
-
-fn switches(path: &PathObservation) -> String {
-    let on = path.flags_on.iter().map(|flag| format!("`{flag}` switches it on"));
-    let off = path.flags_off.iter().map(|flag| format!("`{flag}` switches it off"));
-    let switches: Vec<String> = on.chain(off).collect();
-    if switches.is_empty() {
-        "check what the kernels before and after it require: shape, dtype, version".to_owned()
-    } else {
-        format!("check the server's flags: {}", switches.join("; "))
-    }
 }
 
 /// Fewest instances of a step; an error when layers must be counted and were not found.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::price::is_structural;
 use crate::baseline::{Change, RowDelta, StageDelta};
-use crate::common::text::{launches, signed_time, time};
+use crate::common::text::{launches, signed_time, time, times};
 
 /// Pairs of kernel ids: the second runs in a slot of the layer in which the first one ran.
 pub type Links = BTreeSet<(String, String)>;
@@ -100,9 +100,9 @@ fn alone(row: &RowDelta) -> String {
         Change::Gone => format!("{} is gone", side(row.before.launches, row.before.ns)),
         Change::Came => format!("{} came", side(row.after.launches, row.after.ns)),
         Change::Count | Change::Same => format!(
-            "`{}` runs {} times a step instead of {}",
+            "`{}` runs {} a step instead of {}",
             row.kernel,
-            launches(row.after.launches),
+            times(row.after.launches),
             launches(row.before.launches)
         ),
     }

@@ -2,11 +2,12 @@
 
 use super::code::Code;
 use super::finding::Finding;
+use super::lost_path::{ran_as, what_to_do};
 use super::policy::Thresholds;
 use super::price::{Total, is_structural, total};
 use super::sets::{Set, succeeds};
 use crate::baseline::{Change, PathDelta, RowDelta, StageDelta};
-use crate::common::text::{digits3, launches, signed_percent, signed_time, time};
+use crate::common::text::{digits3, launches, signed_percent, signed_time, time, times};
 use crate::triage::{PathState, Role, Stage};
 
 /// Findings about promised paths.
@@ -34,33 +35,19 @@ fn path_finding(path: &PathDelta, stage: Stage, file: &str) -> Option<Finding> {
     let name = path.after.as_ref().map_or(path.path.as_str(), |after| after.name.as_str());
     let message = match state {
         PathState::Absent => {
-            format!("{name} is expected {} times a step and did not run", path.fused_before)
+            format!("{name} is expected {} a step and did not run", times(path.fused_before as f64))
         }
-        PathState::Active | PathState::Partial | PathState::Split | PathState::GateUnknown => format!(
-            "{name} is expected {} times a step; it ran fused {fused} times and split into separate kernels {split} times",
-            path.fused_before
-        ),
+        PathState::Active | PathState::Partial | PathState::Split | PathState::GateUnknown => {
+            format!("{name} is expected {} a step; {}", times(path.fused_before as f64), ran_as(fused, split))
+        }
     };
     let mut finding = Finding::new(code, &path.path, message)
         .in_stage(stage)
         .with_numbers(path.fused_before as f64, fused as f64, "fused/step")
-        .at(file, path.line);
-    if let Some(after) = &path.after {
-        let switches: Vec<String> = after
-            .flags_on
-            .iter()
-            .map(|flag| format!("`{flag}` switches it on"))
-            .chain(after.flags_off.iter().map(|flag| format!("`{flag}` switches it off")))
-            .collect();
-        let sources: Vec<String> =
-            after.source_paths.iter().map(|path| format!("its code: {path}")).collect();
-        finding.help = if switches.is_empty() {
-            "check what the kernels before and after it require: shape, dtype, version".to_owned()
-        } else {
-            format!("check the server's flags: {}", switches.join("; "))
-        };
-        finding.evidence = sources;
-    }
+        .at(file, path.line)
+        .with_help(what_to_do(&path.path, path.after.as_ref()));
+    let sources = path.after.iter().flat_map(|after| &after.source_paths);
+    finding.evidence = sources.map(|path| format!("its code: {path}")).collect();
     Some(finding)
 }
 
@@ -207,7 +194,8 @@ pub fn mixed(
             format!("{}: {} a step, {}", set.in_words().0, signed_time(cost.ns), signed_percent(cost.pct))
         })
         .collect();
-    let sum = |side: fn(&RowDelta) -> f64| first.rows.iter().map(|row| side(row)).sum::<f64>() / 1e3;
+    let rows = || dear.iter().flat_map(|(set, _)| &set.rows);
+    let sum = |side: fn(&RowDelta) -> f64| rows().map(|row| side(row)).sum::<f64>() / 1e3;
     let kernels = dear.iter().flat_map(|(set, _)| &set.rows).map(|row| row.kernel.clone()).collect();
     Some(
         Finding::new(Code::Mixed, &subject.kernel, message)

@@ -41,6 +41,9 @@ fn assert_told_once(scenario: &ScenarioReport) {
     }
     let named = cases.iter().filter(|case| case.code.is_some()).count();
     assert_eq!(named, scenario.findings.len() - about_capture.len() + usize::from(!about_capture.is_empty()));
+    for finding in scenario.findings.iter().chain(&scenario.improvements) {
+        assert_eq!(finding.docs, format!("docs/findings.md#{}", finding.code.as_str()));
+    }
     for pair in scenario.findings.windows(2) {
         assert!(pair[0].worst_first(&pair[1]).is_le(), "{all}");
     }
@@ -57,6 +60,9 @@ fn checked(scratch: &Scratch, args: &[&str]) -> ScenarioReport {
     let here = scratch.path("");
     let run = run_in(&here, &[&["check"], args].concat());
     assert!(run.code != 2, "{}", run.stderr);
+    for wrong in [" 1 times", "+0 µs", "−0 µs", " -0 ", "  +0.00 %"] {
+        assert!(!run.stdout.contains(wrong), "{wrong}: {}", run.stdout);
+    }
     let mut report = read(&here);
     let scenario = report.scenarios.remove(0);
     assert_told_once(&scenario);

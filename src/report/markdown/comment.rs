@@ -84,6 +84,7 @@ fn render(report: &CheckReport, form: Form) -> String {
     findings::prices(&mut out, report, form);
     findings::blocks(&mut out, report, &shown, form);
     rest(&mut out, report, &all, form);
+    findings::explained(&mut out, report, &shown);
     if form.diffs {
         details::layer_diffs(&mut out, report);
         findings::waivers(&mut out, report, &shown);
@@ -91,6 +92,7 @@ fn render(report: &CheckReport, form: Form) -> String {
     if form.tables {
         details::tables(&mut out, report);
     }
+    left_out(&mut out, report, form);
     let _ = writeln!(out, "\n{MARKER}");
     out
 }
@@ -113,6 +115,29 @@ fn compared(report: &CheckReport, form: Form) -> String {
     }
 }
 
+/// What a shorter form leaves out as a whole, and where it is.
+fn left_out(out: &mut String, report: &CheckReport, form: Form) {
+    let has_diffs = report.scenarios.iter().any(|scenario| !scenario.layer_diff.is_empty());
+    let has_tables = report.scenarios.iter().any(|scenario| scenario.triage.is_some());
+    let mut parts = Vec::new();
+    if !form.diffs && has_diffs {
+        parts.push("what changed in the layers");
+    }
+    if !form.diffs {
+        parts.push("the waivers to paste");
+    }
+    if !form.tables && has_tables {
+        parts.push("the kernel tables");
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nLeft out for length: {}. `profgate report report.json` and `report.json` have them.",
+            parts.join(", ")
+        );
+    }
+}
+
 /// Findings that are not shown, improvements and unknowns.
 fn rest(out: &mut String, report: &CheckReport, all: &[Shown<'_>], form: Form) {
     let hidden: Vec<&Shown<'_>> = all.iter().skip(form.findings).collect();
@@ -131,7 +156,8 @@ fn rest(out: &mut String, report: &CheckReport, all: &[Shown<'_>], form: Form) {
         let _ = writeln!(out, "\nBetter than the baseline:\n");
         for (_, finding) in improvements.iter().take(form.improvements) {
             let stage = finding.stage.map_or(String::new(), |stage| format!("{}: ", stage.as_str()));
-            let _ = writeln!(out, "- {stage}{}", MdCell::new(&finding.message));
+            let code = findings::linked(report, finding.code);
+            let _ = writeln!(out, "- {stage}{} ({code})", MdCell::new(&finding.message));
         }
         let more = improvements.len().saturating_sub(form.improvements) as u64;
         if more > 0 {
@@ -152,8 +178,14 @@ fn rest(out: &mut String, report: &CheckReport, all: &[Shown<'_>], form: Form) {
             }
         })
         .collect();
+    let all = report.scenarios.iter().filter(|scenario| !scenario.unknowns.is_empty()).count();
+    let more = match all.saturating_sub(unknowns.len()) as u64 {
+        0 => String::new(),
+        more => format!("; {} in `report.json`", count(more, "more scenario")),
+    };
     if !unknowns.is_empty() {
-        let _ = writeln!(out, "\nNot compared, because one side does not tell: {}.", unknowns.join("; "));
+        let unknowns = unknowns.join("; ");
+        let _ = writeln!(out, "\nNot compared, because one side does not tell: {unknowns}{more}.");
     }
 }
 
@@ -189,7 +221,7 @@ mod tests {
         1. **inconclusive** `captures/mistral/rank0.json`: no GPU activity was recorded
            - **To do:** profile with GPU activities on while requests run
 
-        `profgate explain capture-empty` says what that finding means, how to fix it and how to accept it.
+        Explained: `profgate explain capture-empty`, or in profgate's pages: `docs/findings.md#capture-empty`.
 
         <!-- profgate:comment -->
         "#);
@@ -199,7 +231,7 @@ mod tests {
         1. **no baseline**: there is no baseline `baselines/llama-mixed.b300.yaml`
            - **To do:** record one with `profgate baseline record`
 
-        `profgate explain baseline-missing` says what that finding means, how to fix it and how to accept it.
+        Explained: `profgate explain baseline-missing`, or in profgate's pages: `docs/findings.md#baseline-missing`.
 
         <!-- profgate:comment -->
         "#);
@@ -211,6 +243,38 @@ mod tests {
             .filter(|line| line.starts_with('|'))
             .map(|line| line.replace("\\|", "").matches('|').count())
             .collect()
+    }
+
+    /// What GitHub would find in what a reader sees outside of code, and make a link, a call or a picture of.
+    fn found(markdown: &str) -> Vec<String> {
+        let pattern = |text: &str| regex_lite::Regex::new(text).unwrap();
+        let shown =
+            pattern("(?s)<pre.*?</pre>|<code>.*?</code>|`[^`\n]*`|<!--.*?-->").replace_all(markdown, " ");
+        let shown = pattern("&#([0-9]+);").replace_all(&shown, |number: &regex_lite::Captures<'_>| {
+            char::from_u32(number[1].parse().unwrap()).unwrap().to_string()
+        });
+        let sought = [
+            r"(?i)\bgh-[0-9]+",
+            r"#[0-9]+",
+            r"@[0-9A-Za-z]+",
+            r"(?i)(^|[^0-9a-z\u{200b}])[0-9a-f]{7,40}([^0-9a-z\u{200b}]|$)",
+            r":[0-9A-Za-z_+-]+:",
+            r"[a-z]+://",
+            r"(?i)\bwww\.[a-z]",
+            r"(?i)\b(mailto|xmpp):[^\s\u{200b}]",
+        ];
+        let all = sought.iter().flat_map(|one| {
+            let regex = pattern(one);
+            regex.find_iter(&shown).map(|found| found.as_str().to_owned()).collect::<Vec<_>>()
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn what_github_looks_for_is_found_where_nothing_parts_it() {
+        let text = "GH-1 o/r#2 @x 1a2b3c4 :tada: https://e.com www.e.com mailto:a";
+        assert_eq!(found(text).len(), 8, "{:?}", found(text));
+        assert_eq!(found(&format!("`{text}` <code>{text}</code>")), [""; 0]);
     }
 
     fn assert_harmless(name: &str) {
@@ -243,6 +307,7 @@ mod tests {
         }
         assert!(!rest.contains('<') && !rest.contains('>'), "{rest}");
         assert!(!text.contains('@'), "{text}");
+        assert_eq!(found(&text), [""; 0], "{text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{2066}', '\r', '\u{0}']), "{text}");
         assert!(text.len() <= BUDGET);
         assert_eq!(text, comment(&report));
@@ -267,7 +332,7 @@ mod tests {
     #[test]
     fn codes_are_links_where_a_page_is_known() {
         let mut report = fixture::one_failure();
-        assert!(comment(&report).contains("`profgate explain path-missing` says"));
+        assert!(comment(&report).contains("Explained: `profgate explain path-missing`, or"));
         report.docs = fixture::docs();
         let text = comment(&report);
         assert!(
@@ -291,6 +356,10 @@ mod tests {
         assert!(text.contains("290 more findings, 290 of which fail the gate"), "{text}");
         assert!(text.contains("more rows below 1 % of GPU time"), "{text}");
         let mut last = usize::MAX;
+        assert!(!text.contains("Left out for length"), "{text}");
+        for budget in [12_000, 6_000, 4_000] {
+            assert!(within(&report, budget).contains("Left out for length: "), "{budget}");
+        }
         for budget in [BUDGET, 12_000, 6_000, 4_000, 800, 10] {
             let text = within(&report, budget);
             assert!(text.len() <= budget.max(800), "{budget}: {}", text.len());

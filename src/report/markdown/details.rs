@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{MdCell, MdPre, triage};
+use crate::common::text::count;
 use crate::report::{markdown, words};
 use crate::triage::StageTriage;
 use crate::verdict::{CheckReport, LayerDiff, ScenarioReport};
@@ -43,6 +44,10 @@ pub fn layer_diffs(out: &mut String, report: &CheckReport) {
         } else {
             writeln!(out, "\n<details><summary>{title}</summary>\n\n{text}\n\n</details>")
         };
+    }
+    let more = all.len().saturating_sub(DIFFS) as u64;
+    if more > 0 {
+        let _ = writeln!(out, "\n{} in `report.json`.", count(more, "more changed layer"));
     }
 }
 

@@ -4,9 +4,10 @@
 //! reads as structure and which also survive in table cells. References do not help against what GitHub
 //! finds in the rendered text, mentions and issue numbers; there a zero-width space follows the sign.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::common::text::{printable, shorten_middle};
+use crate::common::text::{count, printable, shorten_middle};
 
 /// Longest name in a table or a sentence.
 const CODE: usize = 96;
@@ -79,9 +80,11 @@ impl fmt::Display for MdCell {
 pub struct MdPre(String);
 
 impl MdPre {
-    /// Sets at most `lines` lines as a diff, each shortened when it is very long.
+    /// Sets at most `lines` lines as a diff, each shortened when it is very long; how many more there are is said.
     pub fn diff(text: &str, lines: usize) -> Self {
-        Self::new("diff", text.lines().take(lines).map(|line| shorten_middle(line, CODE)))
+        let more = text.lines().count().saturating_sub(lines) as u64;
+        let rest = (more > 0).then(|| format!(" … {} in report.json", count(more, "more line")));
+        Self::new("diff", text.lines().take(lines).map(|line| shorten_middle(line, CODE)).chain(rest))
     }
 
     /// Sets text that a reader copies, and of which no character may be missing.
@@ -117,28 +120,90 @@ fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || " -_.:/,()=+*'[]{}#%;^?!~…−µ→\u{fffd}".contains(c)
 }
 
-/// Escapes a text. GitHub looks for mentions and issue numbers in what is rendered, but not inside `<code>`.
-fn push_escaped(out: &mut String, text: &str, has_mentions: bool) {
+/// Escapes a text. GitHub looks for mentions, numbers of issues, commits, addresses and emoji in what is rendered,
+/// but not inside `<code>`; outside of it a character that is not seen parts what would be found.
+fn push_escaped(out: &mut String, text: &str, is_searched: bool) {
     let text = printable(text);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
+    let chars: Vec<char> = text.chars().collect();
+    let parted = if is_searched { parted_after(&chars) } else { BTreeSet::new() };
+    for (at, c) in chars.iter().copied().enumerate() {
+        let next = chars.get(at + 1);
         match c {
-            '@' | '#' => {
+            '@' | '#' | '&' | '<' | '>' | '"' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '$'
+            | '!' => {
                 push_reference(out, c);
-                if has_mentions {
-                    out.push('\u{200b}');
-                }
             }
             // `https://` and its like would become links.
-            ':' if rest.peek() == Some(&'/') => push_reference(out, c),
-            '&' | '<' | '>' | '"' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '$' | '!' => {
-                push_reference(out, c);
-            }
+            ':' if next == Some(&'/') => push_reference(out, c),
             // `www.` would too.
             '.' if out.ends_with(['w', 'W']) => push_reference(out, c),
+            // What begins a list, where a cell is the whole of a line.
+            '-' | '+' | '.' | ')' if is_bullet(out, c) && next.is_none_or(|next| *next == ' ') => {
+                push_reference(out, c);
+            }
             _ => out.push(c),
         }
+        if parted.contains(&at) {
+            out.push('\u{200b}');
+        }
     }
+}
+
+/// Whether this character behind these makes the first word of a line a bullet or a number.
+fn is_bullet(before: &str, c: char) -> bool {
+    match c {
+        '-' | '+' => before.is_empty(),
+        _ => (1..10).contains(&before.len()) && before.chars().all(|c| c.is_ascii_digit()),
+    }
+}
+
+/// Shortest name of a commit that becomes a link.
+const COMMIT: usize = 7;
+
+/// Positions after which something has to stand that nobody sees.
+fn parted_after(chars: &[char]) -> BTreeSet<usize> {
+    let mut positions = BTreeSet::new();
+    for (at, c) in chars.iter().enumerate() {
+        let is_here = match c {
+            '@' | '#' => true,
+            ':' => is_of_link(chars, at) || is_of_emoji(chars, at),
+            '.' => ends_with(chars, at, "w"),
+            // An issue.
+            '-' => ends_with(chars, at, "gh") && chars.get(at + 1).is_some_and(char::is_ascii_digit),
+            _ => false,
+        };
+        if is_here {
+            positions.insert(at);
+        }
+    }
+    let mut start = 0;
+    for word in chars.split_inclusive(|c| !c.is_alphanumeric()) {
+        let length = word.iter().take_while(|c| c.is_ascii_hexdigit()).count();
+        if length >= COMMIT && word.iter().filter(|c| c.is_alphanumeric()).count() == length {
+            positions.insert(start + COMMIT / 2);
+        }
+        start += word.len();
+    }
+    positions
+}
+
+/// Whether a colon stands in `https://` or behind `mailto`.
+fn is_of_link(chars: &[char], at: usize) -> bool {
+    chars.get(at + 1) == Some(&'/') || ends_with(chars, at, "mailto") || ends_with(chars, at, "xmpp")
+}
+
+/// Whether a colon begins `:tada:`.
+fn is_of_emoji(chars: &[char], at: usize) -> bool {
+    let rest = chars.get(at + 1..).unwrap_or_default();
+    let name = rest.iter().take_while(|c| c.is_ascii_alphanumeric() || "_+-".contains(**c)).count();
+    name > 0 && rest.get(name) == Some(&':')
+}
+
+/// Whether these letters, in any case, stand before a position.
+fn ends_with(chars: &[char], at: usize, letters: &str) -> bool {
+    let start = at.checked_sub(letters.len());
+    let before = start.and_then(|start| chars.get(start..at)).unwrap_or_default();
+    !before.is_empty() && before.iter().map(char::to_ascii_lowercase).eq(letters.chars())
 }
 
 fn push_reference(out: &mut String, c: char) {
@@ -182,7 +247,33 @@ mod tests {
         let cell = MdCell::new("@everyone see #1, https://example.com and www.example.com").to_string();
         assert_eq!(
             cell,
-            "&#64;\u{200b}everyone see &#35;\u{200b}1, https&#58;//example.com and www&#46;example.com"
+            "&#64;\u{200b}everyone see &#35;\u{200b}1, https&#58;\u{200b}//example.com and www&#46;\u{200b}example.com"
         );
+    }
+
+    #[test]
+    fn no_emoji_issue_or_commit_is_made() {
+        for (text, wanted) in [
+            (":tada:", ":\u{200b}tada:"),
+            ("a:b c: 12:30", "a:b c: 12:30"),
+            ("mailto:x", "mailto:\u{200b}x"),
+            ("GH-12 qwen3-30b", "GH-\u{200b}12 qwen3-30b"),
+            ("in 1a2b3c4d.", "in 1a2b\u{200b}3c4d."),
+            ("deadbeefs: 123456", "deadbeefs: 123456"),
+            ("+3.54 ms: a − b", "+3.54 ms: a − b"),
+            ("`a` - b. c", "`a` - b. c"),
+            ("- x", "&#45; x"),
+            ("12. x", "12&#46; x"),
+        ] {
+            assert_eq!(MdCell::new(text).to_string(), wanted);
+            assert!(!MdCode::new(text).to_string().contains('\u{200b}'));
+        }
+    }
+
+    #[test]
+    fn a_diff_says_how_much_of_it_is_not_shown() {
+        let text = MdPre::diff("a\nb\nc\n", 2).to_string();
+        assert_eq!(text, "<pre lang=\"diff\">\na\nb\n … 1 more line in report.json\n</pre>");
+        assert!(!MdPre::diff("a\nb", 2).to_string().contains("more"));
     }
 }

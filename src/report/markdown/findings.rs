@@ -6,13 +6,13 @@ use super::comment::Form;
 use super::{MdCell, MdCode, MdPre};
 use crate::common::text::count;
 use crate::report::select::{self, Shown};
-use crate::report::unit::{figures, signed_percent, signed_time};
+use crate::report::unit::{changed_kernels, pair, price, signed_percent};
 use crate::report::waiver;
 use crate::report::words;
 use crate::verdict::{CheckReport, Code};
 
 /// The code of a finding, as a link to what explains it where such a page is known.
-fn linked(report: &CheckReport, code: Code) -> String {
+pub fn linked(report: &CheckReport, code: Code) -> String {
     match &report.docs {
         Some(docs) => format!("[{}]({})", code.as_str(), docs.of(code.as_str())),
         None => code.as_str().to_owned(),
@@ -28,13 +28,11 @@ pub fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
     let has_many = report.scenarios.len() > 1;
     out.push('\n');
     out.push_str(if has_many { "| | Scenario " } else { "| " });
-    out.push_str("| Finding | Before\u{a0}→\u{a0}after | Change | Stage | Baseline |\n");
+    out.push_str("| Finding | Before\u{a0}→\u{a0}after | Price/step | Stage | Baseline |\n");
     out.push_str(if has_many { "|:--|:--" } else { "|:--" });
     out.push_str("|:--|--:|--:|:--|:--|\n");
     for row in shown {
         let finding = row.finding;
-        let (pair, change) =
-            figures(finding).map_or_else(Default::default, |figures| (figures.pair, figures.change));
         let scenario =
             if has_many { format!("| {} ", MdCode::new(&row.scenario.scenario)) } else { String::new() };
         let _ = writeln!(
@@ -43,8 +41,8 @@ pub fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
             row.mark.as_str(),
             MdCode::new(&finding.subject),
             linked(report, finding.code),
-            MdCell::new(&unbroken(&pair)),
-            MdCell::new(&unbroken(&change)),
+            MdCell::new(&unbroken(&pair(finding).unwrap_or_default())),
+            MdCell::new(&unbroken(&price(finding).unwrap_or_default())),
             finding.stage.map_or("", |stage| stage.as_str()),
             select::place(finding).map_or_else(String::new, |place| MdCode::new(&place).to_string()),
         );
@@ -69,11 +67,13 @@ pub fn prices(out: &mut String, report: &CheckReport, form: Form) {
         } else {
             price.stage.as_str().to_owned()
         };
+        let changed = match changed_kernels(price) {
+            Some(cost) => format!("changed kernels **{cost}** ({})", signed_percent(price.structural_pct)),
+            None => "no kernel changed".to_owned(),
+        };
         let _ = writeln!(
             out,
-            "- Cost of a step ({of}): changed kernels **{}** ({}), unchanged kernels {}, GPU busy time {}",
-            signed_time(price.structural_ns),
-            signed_percent(price.structural_pct),
+            "- Cost of a step ({of}): {changed}, unchanged kernels {}, GPU busy time {}",
             signed_percent(price.same_rows_pct),
             signed_percent(price.busy_pct),
         );
@@ -121,16 +121,26 @@ pub fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form:
         for cause in finding.cause.iter().take(form.evidence) {
             let _ = writeln!(out, "   - Likely cause: {}", MdCell::new(cause));
         }
+        let more = finding.cause.len().saturating_sub(form.evidence) as u64;
+        if more > 0 {
+            let _ = writeln!(out, "   - {} in `report.json`", count(more, "more likely cause"));
+        }
         for line in finding.evidence.iter().take(form.evidence) {
             let _ = writeln!(out, "   - {}", MdCell::new(line));
         }
         let more = finding.evidence.len().saturating_sub(form.evidence) as u64;
-        if more > 0 && form.evidence > 0 {
+        if more > 0 {
             let _ = writeln!(out, "   - {} in `report.json`", count(more, "more line"));
         }
     }
-    if report.docs.is_none() {
-        let _ = writeln!(out, "\n{}", MdCell::new(&words::explained(shown)));
+}
+
+/// Where everything that is shown is explained, where no page makes links of the codes themselves.
+pub fn explained(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
+    let better = select::improvements(report).into_iter().map(|(_, finding)| finding);
+    let codes = select::codes(shown.iter().map(|row| row.finding).chain(better));
+    if report.docs.is_none() && !codes.is_empty() {
+        let _ = writeln!(out, "\n{}", MdCell::new(&words::explained(&codes)));
     }
 }
 

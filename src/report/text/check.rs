@@ -4,7 +4,7 @@ use super::page::{Page, Tone, safe};
 use crate::common::text::count;
 use crate::report::headline;
 use crate::report::select::{self, Mark, Shown};
-use crate::report::unit::{figures, signed_percent, signed_time};
+use crate::report::unit::{changed_kernels, pair, price, signed_percent};
 use crate::report::words;
 use crate::verdict::{CheckReport, Outcome, ScenarioReport};
 
@@ -32,28 +32,33 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
     for scenario in &report.scenarios {
         layer_diffs(&mut page, scenario);
     }
-    if let Some(docs) = report.docs.as_ref().filter(|_| !all.is_empty()) {
+    let better = select::improvements(report).into_iter().map(|(_, finding)| finding);
+    let codes = select::codes(all.iter().take(select::SHOWN).map(|shown| shown.finding).chain(better));
+    if let Some(docs) = report.docs.as_ref().filter(|_| !codes.is_empty()) {
         page.paragraph(&format!("Findings are explained at {}", docs.page()));
         page.blank();
-    } else if !all.is_empty() {
-        page.paragraph(&words::explained(&all));
+    } else if !codes.is_empty() {
+        page.paragraph(&words::explained(&codes));
         page.blank();
     }
     for (scenario, better) in select::improvements(report) {
-        page.item(Tone::Good, "better  ", 4, &format!("{}: {}", scenario.scenario, better.message));
+        let text = format!("{}: {} [{}]", scenario.scenario, better.message, better.code.as_str());
+        page.item(Tone::Good, "better  ", 4, &text);
     }
     if !all.is_empty() {
         for (scenario, price) in select::prices(report) {
+            let changed = match changed_kernels(price) {
+                Some(cost) => format!("changed kernels {cost} ({})", signed_percent(price.structural_pct)),
+                None => "no kernel changed".to_owned(),
+            };
             page.item(
                 Tone::Strong,
                 "cost    ",
                 4,
                 &format!(
-                    "{}, {}, per step: changed kernels {} ({}), unchanged kernels {}, GPU busy time {}",
+                    "{}, {}, per step: {changed}, unchanged kernels {}, GPU busy time {}",
                     scenario.scenario,
                     price.stage.as_str(),
-                    signed_time(price.structural_ns),
-                    signed_percent(price.structural_pct),
                     signed_percent(price.same_rows_pct),
                     signed_percent(price.busy_pct),
                 ),
@@ -134,8 +139,10 @@ fn finding(page: &mut Page, shown: &Shown<'_>) {
     if let Some(place) = select::place(finding) {
         page.item(Tone::Plain, "  --> ", 6, &place);
     }
-    if let Some(figures) = figures(finding) {
-        page.item(Tone::Plain, "   = ", 5, &format!("{}, {}", figures.pair, figures.change));
+    let price = price(finding).map(|price| format!("price of a step: {price}"));
+    let numbers: Vec<String> = pair(finding).into_iter().chain(price).collect();
+    if !numbers.is_empty() {
+        page.item(Tone::Plain, "   = ", 5, &numbers.join("; "));
     }
     if let Some(layer) = &finding.layer {
         page.item(Tone::Plain, "   = ", 5, &format!("where: {layer}"));
