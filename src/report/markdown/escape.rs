@@ -136,7 +136,7 @@ fn push_escaped(out: &mut String, text: &str, is_searched: bool) {
             // `https://` and its like would become links.
             ':' if next == Some(&'/') => push_reference(out, c),
             // `www.` would too.
-            '.' if out.ends_with(['w', 'W']) => push_reference(out, c),
+            '.' if ends_with(&chars, at, "www") => push_reference(out, c),
             // What begins a list, where a cell is the whole of a line.
             '-' | '+' | '.' | ')' if is_bullet(out, c) && next.is_none_or(|next| *next == ' ') => {
                 push_reference(out, c);
@@ -167,7 +167,7 @@ fn parted_after(chars: &[char]) -> BTreeSet<usize> {
         let is_here = match c {
             '@' | '#' => true,
             ':' => is_of_link(chars, at) || is_of_emoji(chars, at),
-            '.' => ends_with(chars, at, "w"),
+            '.' => ends_with(chars, at, "www"),
             // An issue.
             '-' => ends_with(chars, at, "gh") && chars.get(at + 1).is_some_and(char::is_ascii_digit),
             _ => false,
@@ -255,7 +255,7 @@ mod tests {
     fn no_emoji_issue_or_commit_is_made() {
         for (text, wanted) in [
             (":tada:", ":\u{200b}tada:"),
-            ("a:b c: 12:30", "a:b c: 12:30"),
+            ("a:b c: 12:30 anew. now.", "a:b c: 12:30 anew. now."),
             ("mailto:x", "mailto:\u{200b}x"),
             ("GH-12 qwen3-30b", "GH-\u{200b}12 qwen3-30b"),
             ("in 1a2b3c4d.", "in 1a2b\u{200b}3c4d."),

@@ -19,16 +19,20 @@ pub fn linked(report: &CheckReport, code: Code) -> String {
     }
 }
 
-/// The worst findings side by side, where they have numbers or a place.
+/// Whether a finding has something to set side by side.
+fn has_numbers(row: &Shown<'_>) -> bool {
+    row.finding.before.is_some()
+}
+
+/// The worst findings side by side, where one of them has numbers.
 pub fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
-    let has_numbers = |row: &Shown<'_>| row.finding.before.is_some() || row.finding.file.is_some();
     if !shown.iter().any(has_numbers) {
         return;
     }
     let has_many = report.scenarios.len() > 1;
     out.push('\n');
     out.push_str(if has_many { "| | Scenario " } else { "| " });
-    out.push_str("| Finding | Before\u{a0}→\u{a0}after | Price/step | Stage | Baseline |\n");
+    out.push_str("| Finding | Price/step | Before\u{a0}→\u{a0}after | Stage | Baseline |\n");
     out.push_str(if has_many { "|:--|:--" } else { "|:--" });
     out.push_str("|:--|--:|--:|:--|:--|\n");
     for row in shown {
@@ -41,8 +45,8 @@ pub fn table(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
             row.mark.as_str(),
             MdCode::new(&finding.subject),
             linked(report, finding.code),
-            MdCell::new(&unbroken(&pair(finding).unwrap_or_default())),
             MdCell::new(&unbroken(&price(finding).unwrap_or_default())),
+            MdCell::new(&unbroken(&pair(finding).unwrap_or_default())),
             finding.stage.map_or("", |stage| stage.as_str()),
             select::place(finding).map_or_else(String::new, |place| MdCode::new(&place).to_string()),
         );
@@ -90,6 +94,7 @@ pub fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form:
         return;
     }
     out.push('\n');
+    let is_in_table = shown.iter().any(has_numbers);
     for (index, row) in shown.iter().enumerate() {
         let finding = row.finding;
         let of = if report.scenarios.len() > 1 {
@@ -114,6 +119,9 @@ pub fn blocks(out: &mut String, report: &CheckReport, shown: &[Shown<'_>], form:
         }
         if !finding.help.is_empty() {
             let _ = writeln!(out, "   - **To do:** {}", MdCell::new(&finding.help));
+        }
+        if let Some(place) = select::place(finding).filter(|_| !is_in_table) {
+            let _ = writeln!(out, "   - Baseline: {}", MdCode::new(&place));
         }
         if let Some(layer) = &finding.layer {
             let _ = writeln!(out, "   - Where: {}", MdCell::new(layer));
