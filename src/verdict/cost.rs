@@ -11,6 +11,7 @@ use super::finding::Finding;
 use super::position;
 use super::sets::{self, Set};
 use crate::baseline::{Observation, RowDelta, StageDelta, promise_matches};
+use crate::triage::paths::ran_as;
 use crate::triage::{Role, StageTriage, Triage};
 
 /// One stage on both sides, as far as prices and places need it.
@@ -31,6 +32,11 @@ impl<'a> Scene<'a> {
     pub fn complete<'f>(&self, findings: impl Iterator<Item = &'f mut Finding>) {
         for finding in findings {
             let mut kernels = kernels_of(finding, self.stage);
+            if is_path(finding.code) {
+                let lost = self.delta.rows.iter().filter(|row| row.after.launches < row.before.launches);
+                let own = lost.filter(|row| ran_as(&finding.subject, &row.kernel, row.role));
+                kernels.extend(own.map(|row| row.kernel.as_str()));
+            }
             if is_pattern(finding.code) {
                 let rows = self.delta.rows.iter().map(|row| row.kernel.as_str());
                 kernels.extend(rows.filter(|kernel| promise_matches(&finding.subject, kernel)));
@@ -89,6 +95,11 @@ impl<'a> Scene<'a> {
             .collect();
         (!touched.is_empty()).then(|| touched.iter().sum())
     }
+}
+
+/// Whether the subject of a finding is a path that did not run everywhere.
+fn is_path(code: Code) -> bool {
+    matches!(code, Code::PathMissing | Code::PathPartial)
 }
 
 /// Whether the subject of a finding is a pattern of kernel ids.

@@ -10,6 +10,15 @@ pub fn ran_as(fused: u64, split: u64) -> String {
     format!("it ran fused {fused} and split into separate kernels {split}")
 }
 
+/// Its name for people, from what ran or else from the catalog.
+pub fn name_of<'n>(path: &'n str, found: Option<&'n PathObservation>) -> &'n str {
+    let entry = || PathCatalog::builtin().ok().and_then(|catalog| catalog.entry(path));
+    found
+        .map(|found| found.name.as_str())
+        .or_else(|| entry().map(|entry| entry.name.as_str()))
+        .unwrap_or(path)
+}
+
 /// What to look at: the flags that switch it, from what ran or else from the catalog; without flags, what it needs.
 pub fn what_to_do(path: &str, found: Option<&PathObservation>) -> String {
     let (on, off) = match found {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use super::finding::Finding;
-use super::lost_path::{ran_as, what_to_do};
+use super::lost_path::{name_of, ran_as, what_to_do};
 use crate::baseline::{
     Baseline, LayersObservation, Observation, Per, Promise, PromiseSubject, PromisedState, RowObservation,
     StageObservation, promise_matches,
@@ -200,7 +200,7 @@ fn broken_path(
         Some(found) => (found.state, found.fused, found.split),
         None => (PathState::Absent, 0, 0),
     };
-    let name = found.map_or(path, |found| found.name.as_str());
+    let name = name_of(path, found);
     let promised = placed.promise.state.unwrap_or(PromisedState::Active);
     if promised == PromisedState::Absent {
         return (fused > 0).then(|| {
@@ -287,8 +287,11 @@ fn broken_kernel(
         );
     }
     if let Some(range) = placed.promise.launches {
-        let message =
-            format!("`{pattern}` is promised to run {} times a step; it ran {}", range.text(), times(ran));
+        let wanted = match range.least == range.most {
+            true => times(range.least),
+            false => format!("{} times", range.text()),
+        };
+        let message = format!("`{pattern}` is promised to run {wanted} a step; it ran {}", times(ran));
         let nearest = if ran < range.least { range.least } else { range.most };
         let help = "look at the layers, the batch and the flags that decide how often it runs";
         return if range.holds(ran) { None } else { about(Code::LaunchesOutOfRange, message, nearest, help) };

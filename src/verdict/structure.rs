@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::finding::Finding;
-use super::lost_path::{ran_as, what_to_do};
+use super::lost_path::{name_of, ran_as, what_to_do};
 use super::policy::Thresholds;
 use super::price::{Total, is_structural, total};
 use super::sets::{Set, succeeds};
@@ -32,7 +32,7 @@ fn path_finding(path: &PathDelta, stage: Stage, file: &str) -> Option<Finding> {
         PathState::Partial => Code::PathPartial,
         PathState::Split | PathState::Absent | PathState::GateUnknown => Code::PathMissing,
     };
-    let name = path.after.as_ref().map_or(path.path.as_str(), |after| after.name.as_str());
+    let name = name_of(&path.path, path.after.as_ref());
     let message = match state {
         PathState::Absent => {
             format!("{name} is expected {} a step and did not run", times(path.fused_before as f64))

@@ -200,6 +200,25 @@ fn a_lost_path_has_price_place_and_advice_and_stands_before_what_is_cheaper() {
 }
 
 #[test]
+fn a_path_that_left_no_trace_has_the_price_and_place_of_its_own_kernel() {
+    let scratch = recorded("cases-absent");
+    let mut other = presets::moe_decode();
+    let renamed = other.edit("FusedAddRMSNorm", |kernel| {
+        kernel.name = "entirely_new_kernel".into();
+        kernel.ns *= 2;
+    });
+    assert!(renamed > 0);
+    scratch.capture("other", &other);
+    append(&scratch, "expect:\n  - { kernel: \"*fused-add-rms*\", launches: [1, 1] }\n");
+    let scenario = checked(&scratch, &["--baseline", "b.yaml", "other"]);
+    let lost = scenario.findings.iter().find(|one| one.code == Code::PathMissing).unwrap();
+    assert!(lost.price_ns.is_some_and(|ns| ns > 100_000), "{lost:?}");
+    assert!(lost.layer.is_some() && lost.message.starts_with("Residual add + RMSNorm "), "{lost:?}");
+    let range = scenario.findings.iter().find(|one| one.code == Code::LaunchesOutOfRange).unwrap();
+    assert!(range.message.contains("to run 1 time a step; it ran 0 times"), "{}", range.message);
+}
+
+#[test]
 fn lost_overlap_is_told_in_its_own_row() {
     let scratch = Scratch::new("cases-overlap");
     scratch.capture("before", &presets::two_stream_moe());

@@ -5,6 +5,7 @@
 //! word in common is no evidence. What it gives up: a ladder whose kernels run on several streams, or with other
 //! work between.
 
+mod by_id;
 mod catalog;
 mod entry;
 mod file;
@@ -20,6 +21,7 @@ mod similar;
 mod tests;
 mod unlisted;
 
+pub use by_id::ran_as;
 pub use catalog::PathCatalog;
 pub use entry::{Entry, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
 pub use file::schema;
