@@ -70,6 +70,9 @@ fn steps(stage: &StageTriage) -> String {
     )
 }
 
+/// What the times of the kernel table are, and how they differ from those of the overlap table.
+pub const TIMES: &str = "Total sums all durations. The column of a step is what they add to the busy time of their streams inside steps, so that overlap on one stream counts once. Exclusive is the part of the total during which no other stream of the device ran, hidden is the rest; alone in the overlap table is the exclusive time of a step, overlap on one stream counted once.";
+
 /// Title of the column of places.
 pub const LOCATION: &str = "Python location";
 /// What stands there when no place is known.
@@ -138,7 +141,7 @@ pub fn operators(row: &KernelRow, spelling: Spelling) -> String {
 }
 
 /// What the places of a stage rest on, and how to get those that are missing; a sentence each.
-pub fn attribution(stage: &StageTriage) -> Vec<String> {
+pub fn attribution(stage: &StageTriage, framework: &str) -> Vec<String> {
     let known = &stage.attribution;
     let mut lines: Vec<String> = known.notes.iter().map(|note| format!("Places: {note}.")).collect();
     if known.inexact_pct > 0.0 {
@@ -149,8 +152,9 @@ pub fn attribution(stage: &StageTriage) -> Vec<String> {
     }
     if known.replayed_pct >= 0.05 {
         lines.push(format!(
-            "{} of GPU time ran in graph replays, which name no source line. A run with `--disable-cuda-graph --disable-piecewise-cuda-graph`, or the trace of the graph's recording, names them when given by `--mapping`.",
-            percent(known.replayed_pct)
+            "{} of GPU time ran in graph replays, which name no source line. A run with {}, or the trace of the graph's recording, names them when given by `--mapping`.",
+            percent(known.replayed_pct),
+            graph_off(framework)
         ));
     }
     lines
@@ -159,10 +163,7 @@ pub fn attribution(stage: &StageTriage) -> Vec<String> {
 /// What the overlap table rests on, and how to get a firmer answer.
 pub fn overlap_evidence(triage: &Triage) -> String {
     match triage.overlap_evidence {
-        Mode::SingleTrace => format!(
-            "Overlap was read from a single trace, which is conservative: neighbours are never taken for independent because they come from different places in the source. For a firmer answer record the same load once more with {}, and name that capture by `--mapping`. It serves to tell kernel, CPU op and Python scope; its times are not used.",
-            graph_off(&triage.framework)
-        ),
+        Mode::SingleTrace => format!("{SINGLE} {}", firmer(triage)),
         Mode::MappingFormal => {
             let exact: Vec<String> = triage
                 .stages
@@ -181,6 +182,26 @@ pub fn overlap_evidence(triage: &Triage) -> String {
                 exact.join("; ")
             )
         }
+    }
+}
+
+/// What a single trace can tell.
+const SINGLE: &str = "Overlap was read from a single trace, which is conservative: neighbours are never taken for independent because they come from different places in the source.";
+
+/// How to get a firmer answer than a single trace gives.
+fn firmer(triage: &Triage) -> String {
+    let is_replayed = triage.stages.iter().any(|stage| stage.attribution.replayed_pct >= 0.05);
+    let has_places = triage.stages.iter().any(|stage| stage.attribution.exact_pct >= 0.05);
+    if is_replayed {
+        format!(
+            "For a firmer answer record the same load once more with {}, and name that capture by `--mapping`. It serves to tell kernel, CPU op and Python scope; its times are not used.",
+            graph_off(&triage.framework)
+        )
+    } else if has_places {
+        "No graph was replayed, so its places are exact and its times are not those of a run with graphs. For a firmer answer record the same load as it is served, and name this capture by `--mapping` there.".to_owned()
+    } else {
+        "It has no Python stacks: record the same load once more with them for places in the source."
+            .to_owned()
     }
 }
 
@@ -212,7 +233,7 @@ pub fn no_overlap(min_share: f64) -> String {
 /// Why the fuse table is empty.
 pub fn no_path(below: u64, min_share: f64) -> String {
     if below == 0 {
-        "No fused or overlapped path that profgate knows concerns this capture.".to_owned()
+        "No fused or overlapped path was recognised in this capture.".to_owned()
     } else {
         format!("No known path concerns {} % of GPU time or more; {below} concern less.", digits3(min_share))
     }

@@ -93,7 +93,10 @@ pub fn triage_of_rank(
             found = Some(engine);
         }
     }
-    let model = server_args.as_ref().and_then(model_of);
+    let argument = |keys: &[&str]| server_args.as_ref().and_then(|args| first_text(args, keys));
+    let alias = argument(&["served_model_name"]);
+    let path = argument(&["model_path", "model"]);
+    let model = path.clone().or_else(|| alias.clone());
     let launches: Vec<Arc<Launches<'_>>> =
         inputs.iter().map(|input| Arc::new(Launches::of(input.trace))).collect();
     let mut timelines = Vec::new();
@@ -128,9 +131,12 @@ pub fn triage_of_rank(
             }
         }
         let gpu = trace.gpu();
+        let code = framework::model_code(trace);
         let facts = Facts {
             framework: found.as_ref().map_or("unknown", |engine| engine.id),
-            model: model.as_deref(),
+            model: path.as_deref(),
+            alias: alias.as_deref(),
+            model_code: code.as_deref(),
             server_args: server_args.as_ref(),
             gpu: gpu.as_deref(),
             world_size: trace.header.world_size,
@@ -143,11 +149,17 @@ pub fn triage_of_rank(
             let (known, calls) =
                 attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.attribution = known;
-            let found = paths::find(&timeline, stage, &one.kernels, catalog, classifier, facts);
+            let found = paths::find(&timeline, stage, (&one.kernels, &calls), catalog, classifier, facts);
             one.paths = found.rows;
             attribution::locate(&mut one.paths, &one.kernels);
-            let ground =
-                Ground { kernels: &one.kernels, paths: &one.paths, calls: &calls, mode, ways: &found.ways };
+            let ground = Ground {
+                kernels: &one.kernels,
+                paths: &one.paths,
+                calls: &calls,
+                mode,
+                ways: &found.ways,
+                rungs: &found.rungs,
+            };
             one.overlaps = overlap::find(&scene, stage, ground, advice);
             (one, found.similar, found.unlisted)
         };
@@ -283,11 +295,8 @@ fn stage_triage(trace: &Trace, timeline: &Timeline, stage: Stage) -> StageTriage
     }
 }
 
-fn model_of(args: &Map<String, Value>) -> Option<String> {
-    ["served_model_name", "model_path", "model"]
-        .iter()
-        .find_map(|key| args.get(*key).and_then(Value::as_str))
-        .map(str::to_owned)
+fn first_text(args: &Map<String, Value>, keys: &[&str]) -> Option<String> {
+    keys.iter().find_map(|key| args.get(*key).and_then(Value::as_str)).map(str::to_owned)
 }
 
 /// From this part of a step's busy time on, exposed communication is part of the conclusion.

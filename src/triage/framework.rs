@@ -3,6 +3,8 @@
 //! Kernel names are no evidence: engines borrow one another's kernels. What an engine alone writes is: its
 //! own annotation, its own files on the Python stack, its own operators.
 
+use std::collections::BTreeMap;
+
 use super::by_name::ByName;
 use crate::trace::Trace;
 
@@ -68,6 +70,33 @@ pub fn detect(trace: &Trace) -> Framework {
     }
 }
 
+/// Files beside the models that hold no model of their own.
+const NO_MODEL: [&str; 8] =
+    ["utils", "registry", "interfaces", "interfaces_base", "adapters", "transformers", "vision", "__init__"];
+
+/// The file of an engine that holds the code of the model which ran, without its ending: `qwen3_moe`. The one that
+/// most Python calls are in; the first by name of several.
+pub fn model_code(trace: &Trace) -> Option<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut known = ByName::new(trace);
+    for frame in &trace.python_frames {
+        if let Some(code) = known.get(frame.name, code_of) {
+            *counts.entry(code).or_default() += 1;
+        }
+    }
+    let most = counts.into_iter().max_by_key(|(code, count)| (*count, std::cmp::Reverse(*code)))?;
+    Some(most.0.to_owned())
+}
+
+fn code_of(frame: &str) -> Option<&str> {
+    let (before, file) = frame.split_once("/models/")?;
+    let is_engine = ["sglang/srt", "vllm/model_executor", "tensorrt_llm/_torch", "tokenspeed"]
+        .iter()
+        .any(|engine| before.contains(engine));
+    let (name, _) = file.split_once(".py(")?;
+    (is_engine && !name.contains('/') && !NO_MODEL.contains(&name)).then_some(name)
+}
+
 /// For each engine, whether a frame lies in one of its directories.
 fn engines_of(frame: &str) -> [bool; FILES.len()] {
     // What is built in lies in no directory at all.
@@ -84,6 +113,27 @@ mod tests {
     fn framework(event: &str) -> &'static str {
         let trace = crate::trace::read(format!(r#"{{"traceEvents":[{event}]}}"#).as_bytes()).unwrap();
         detect(&trace).id
+    }
+
+    #[test]
+    fn the_file_of_the_model_is_told_by_the_stacks() {
+        let frame = |path: &str| {
+            format!(
+                r#"{{"ph":"X","cat":"python_function","name":"{path}(1): f","pid":1,"tid":1,"ts":1,"dur":1}}"#
+            )
+        };
+        let code = |paths: &[&str]| {
+            let frames: Vec<String> = paths.iter().map(|path| frame(path)).collect();
+            let text = format!(r#"{{"traceEvents":[{}]}}"#, frames.join(","));
+            model_code(&crate::trace::read(text.as_bytes()).unwrap())
+        };
+        let qwen = "/usr/lib/sglang/srt/models/qwen3.py";
+        assert_eq!(
+            code(&["sglang/srt/models/utils.py", qwen, "sglang/srt/models/a.py", qwen]).as_deref(),
+            Some("qwen3")
+        );
+        assert_eq!(code(&["vllm/model_executor/models/gpt_oss.py"]).as_deref(), Some("gpt_oss"));
+        assert_eq!(code(&["/home/me/models/net.py", "vllm/model_executor/layers/linear.py"]), None);
     }
 
     /// W-40: a word in a path, an argument or a kernel's name is no engine.

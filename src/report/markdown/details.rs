@@ -63,8 +63,9 @@ pub fn tables(out: &mut String, report: &CheckReport) {
                 stage.stage.as_str(),
             );
         };
+        let framework = scenario.triage.as_ref().map_or("unknown", |triage| &triage.framework);
         for stage in scenario.triage.iter().flat_map(|triage| &triage.stages) {
-            folded(words::KERNEL_TABLE, stage, markdown::kernel_table(stage, min_share));
+            folded(words::KERNEL_TABLE, stage, markdown::kernel_table(stage, framework, min_share));
             folded(words::OVERLAP_TABLE, stage, triage::overlaps(stage, min_share));
             folded(words::FUSE_TABLE, stage, triage::paths(stage, min_share));
         }

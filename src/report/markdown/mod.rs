@@ -16,7 +16,7 @@ use crate::report::words::{self, Spelling};
 use crate::triage::StageTriage;
 
 /// The rows of a stage that reach the cut as a table, and what lies below it; a sentence when none does.
-fn kernel_table(stage: &StageTriage, min_share: f64) -> String {
+fn kernel_table(stage: &StageTriage, framework: &str, min_share: f64) -> String {
     let cut = select::kernels(stage, min_share);
     let mut out = String::new();
     if !cut.rows.is_empty() {
@@ -48,7 +48,10 @@ fn kernel_table(stage: &StageTriage, min_share: f64) -> String {
     }
     out.push_str(&select::below(&cut, min_share));
     out.push('\n');
-    for line in words::attribution(stage) {
+    if !cut.rows.is_empty() {
+        out.push_str(&format!("\n{}\n", words::TIMES));
+    }
+    for line in words::attribution(stage, framework) {
         out.push_str(&format!("\n{}\n", MdCell::new(&line)));
     }
     out

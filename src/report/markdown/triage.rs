@@ -15,7 +15,9 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
     for (what, value) in words::header(triage) {
         let _ = writeln!(out, "- {what}: {}", MdCell::new(&value));
     }
-    section(&mut out, triage, words::KERNEL_TABLE, |stage| markdown::kernel_table(stage, min_share));
+    section(&mut out, triage, words::KERNEL_TABLE, |stage| {
+        markdown::kernel_table(stage, &triage.framework, min_share)
+    });
     section(&mut out, triage, words::OVERLAP_TABLE, |stage| overlaps(stage, min_share));
     section(&mut out, triage, words::FUSE_TABLE, |stage| paths(stage, min_share));
     let _ = writeln!(out, "\n**Conclusion:** {}", MdCell::new(&triage.conclusion));

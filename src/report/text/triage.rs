@@ -14,7 +14,9 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
     for (what, value) in words::header(triage) {
         page.item(Tone::Strong, &format!("{what}: "), 4, &value);
     }
-    section(&mut page, triage, words::KERNEL_TABLE, |page, stage| kernels(page, stage, min_share, width));
+    section(&mut page, triage, words::KERNEL_TABLE, |page, stage| {
+        kernels(page, (stage, &triage.framework), min_share, width)
+    });
     section(&mut page, triage, words::OVERLAP_TABLE, |page, stage| overlaps(page, stage, min_share));
     section(&mut page, triage, words::FUSE_TABLE, |page, stage| paths(page, stage, min_share));
     page.blank();
@@ -69,7 +71,7 @@ fn section(page: &mut Page, triage: &Triage, title: &str, table: impl Fn(&mut Pa
 /// From this width on, places and operators have columns; on a narrower page they stand below their row.
 const WIDE: usize = 150;
 
-fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64, width: usize) {
+fn kernels(page: &mut Page, (stage, framework): (&StageTriage, &str), min_share: f64, width: usize) {
     let cut = select::kernels(stage, min_share);
     if !cut.rows.is_empty() {
         let per_step = TimeUnit::of_column(cut.rows.iter().map(|row| row.per_step_ns));
@@ -115,7 +117,10 @@ fn kernels(page: &mut Page, stage: &StageTriage, min_share: f64, width: usize) {
         page.table(&table);
     }
     page.paragraph(&select::below(&cut, min_share));
-    for line in words::attribution(stage) {
+    if !cut.rows.is_empty() {
+        page.paragraph(words::TIMES);
+    }
+    for line in words::attribution(stage, framework) {
         page.paragraph(&line);
     }
 }
@@ -268,10 +273,7 @@ mod tests {
         let text = triage(&empty, 60.0, 200, false);
         assert!(text.contains("No kernel reaches 60 % of GPU time; all 6 lie below."), "{text}");
         assert!(text.contains("No kernel that a step holds reaches 60 % of GPU time."), "{text}");
-        assert!(
-            text.contains("No fused or overlapped path that profgate knows concerns this capture."),
-            "{text}"
-        );
+        assert!(text.contains("No fused or overlapped path was recognised in this capture."), "{text}");
         empty.stages.clear();
         assert_eq!(triage(&empty, 1.0, 200, false).matches(words::NO_STAGE).count(), 3);
     }

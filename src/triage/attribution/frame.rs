@@ -21,6 +21,16 @@ pub struct Place {
     pub function: Option<String>,
 }
 
+impl Place {
+    /// Path and line: `model.py:12`.
+    pub fn at(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
 /// How much a frame tells of a kernel's origin; the greatest on the stack wins, the innermost of its like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -308,14 +308,11 @@ pub fn fill(
     (known, CallSites { places, of_activity })
 }
 
-/// Fills `locations` of the paths: the largest place of each kernel that a path's state rests on.
+/// Adds to `locations` of the paths, which hold those of their ladders, the largest place of each fused kernel.
 pub fn locate(paths: &mut [PathRow], rows: &[KernelRow]) {
     for path in paths {
         let of = |kernel: &String| rows.iter().find(|row| row.kernel == *kernel)?.sites.first();
-        // The kernels of a ladder are named in one line.
-        let kernels: Vec<String> =
-            path.evidence.iter().flat_map(|line| line.split(" → ")).map(str::to_owned).collect();
-        for site in kernels.iter().filter_map(of) {
+        for site in path.evidence.iter().filter_map(of) {
             let location = match site.line {
                 Some(line) => format!("{}:{line}", site.path),
                 None => site.path.clone(),

@@ -27,6 +27,8 @@ pub struct Advice {
     roles: BTreeMap<Role, OfRole>,
     /// For what other streams hide already.
     pub hidden: String,
+    /// For what must be waited for, could be cut up, and is too short for that.
+    pub short: String,
     /// Put before the advice where the dependency is not settled.
     pub unclear: String,
 }
@@ -66,7 +68,7 @@ impl Advice {
             let message = format!("role `{role}` has no advice");
             return Err(YamlError::at(path, &file.schema, message).with_help("add it under `roles`"));
         }
-        Ok(Self { roles, hidden: file.hidden, unclear: file.unclear })
+        Ok(Self { roles, hidden: file.hidden, short: file.short, unclear: file.unclear })
     }
 
     /// Whether a kernel of role `after` usually works on the result of one of role `before` that stands
@@ -101,6 +103,7 @@ impl Advice {
 struct FileYaml {
     schema: Spanned<u32>,
     hidden: String,
+    short: String,
     unclear: String,
     roles: Vec<RoleYaml>,
 }

@@ -17,16 +17,34 @@ pub(super) struct Covering {
 }
 
 /// What ran comes first: a ladder that this kernel is part of is evidence, an overlap of its kind is a way.
-pub(super) fn of(kernel: &KernelRow, ground: &Ground<'_>) -> Option<Covering> {
+pub(super) fn of(kernel: &KernelRow, is_short: bool, ground: &Ground<'_>) -> Option<Covering> {
     let open = ground.paths.iter().filter(|path| is_open(path) && has_rung(path, &kernel.kernel));
     // The largest of the own framework, else the largest of another.
     let ladder = open.min_by_key(|path| path.class == ELSEWHERE);
     let ways = ground.ways.get(&kernel.kernel).map(Vec::as_slice).unwrap_or_default();
     // The first is the best; a precedent of another framework says nothing that a ladder here does not say better.
-    let way = ways.first().filter(|way| ladder.is_none() || way.is_own);
+    let way =
+        ways.first().filter(|way| way.is_own || ladder.is_none() && !trains(ground)).filter(|_| !is_short);
     let path = ladder.map(|path| &path.path).or(way.map(|way| &way.path))?.clone();
-    let says: Vec<String> = ladder.map(says_of_ladder).into_iter().chain(way.map(says_of_way)).collect();
+    let says: Vec<String> = ladder
+        .map(|path| says_of_ladder(path, kernel, ground))
+        .into_iter()
+        .chain(way.map(says_of_way))
+        .collect();
     Some(Covering { path, says: says.join(" ") })
+}
+
+/// The path of which a kernel is the fused form here.
+pub(super) fn merged<'g>(kernel: &KernelRow, ground: &Ground<'g>) -> Option<&'g str> {
+    let is_on = |path: &&PathRow| path.state == PathState::Active && path.evidence.contains(&kernel.kernel);
+    ground.paths.iter().find(is_on).map(|path| path.path.as_str())
+}
+
+/// Whether gradients are computed: what servers do says nothing of training.
+fn trains(ground: &Ground<'_>) -> bool {
+    let is_gradient =
+        |id: &str| ["bwd", "backward", "adam", "wgrad", "dgrad"].iter().any(|word| id.contains(word));
+    ground.kernels.iter().any(|row| is_gradient(&row.kernel))
 }
 
 /// A fused kernel is covered already, and what is not known is no help.
@@ -38,9 +56,15 @@ fn has_rung(path: &PathRow, kernel: &str) -> bool {
     path.evidence.iter().flat_map(|form| form.split(" → ")).any(|one| one == kernel)
 }
 
-fn says_of_ladder(path: &PathRow) -> String {
+fn says_of_ladder(path: &PathRow, kernel: &KernelRow, ground: &Ground<'_>) -> String {
     let whose = if path.class == ELSEWHERE { ", of another framework," } else { "" };
-    format!("`{}`{whose} covers it and is {} here.", path.path, path.state.as_str())
+    let key = (path.path.clone(), kernel.kernel.clone());
+    let all = kernel.launches_per_step.round() as u64;
+    let what = match ground.rungs.get(&key) {
+        Some(part) if *part < all => format!("covers {part} of its {all} launches a step"),
+        Some(_) | None => "covers it".to_owned(),
+    };
+    format!("`{}`{whose} {what} and is {} here.", path.path, path.state.as_str())
 }
 
 fn says_of_way(way: &Way) -> String {

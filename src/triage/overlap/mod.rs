@@ -24,7 +24,7 @@ use super::activity::Timeline;
 use super::attribution::CallSites;
 use super::kernel_table::percent;
 use super::model::{KernelRow, Mode, PathRow};
-use super::paths::Way;
+use super::paths::{Rungs, Way};
 use super::stage::Stage;
 use crate::trace::Ns;
 
@@ -34,6 +34,9 @@ const HIDDEN_PCT: f64 = 65.0;
 const HIGH_PCT: u64 = 50;
 /// It is low while at most this part is anything but free, in percent.
 const LOW_PCT: u64 = 10;
+
+/// What can be cut up is not worth it below this length: another launch and another handshake cost as much.
+const SHORT: Ns = Ns(20_000);
 
 /// What the table rests on, besides the activities.
 #[derive(Clone, Copy)]
@@ -46,6 +49,8 @@ pub struct Ground<'a> {
     pub calls: &'a CallSites,
     /// Overlaps of the catalog that hide a kernel id, the best first.
     pub ways: &'a BTreeMap<String, Vec<Way>>,
+    /// How often in a step a kernel id is a rung of a path's ladders.
+    pub rungs: &'a Rungs,
     /// One trace, or a mapping/formal pair.
     pub mode: Mode,
 }
@@ -93,15 +98,25 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
                 (false, "high") => "serial",
                 (false, _) => "headroom",
             };
-            let may_win = verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role);
-            let covering = if is_hidden { None } else { covering::of(kernel, &ground) };
+            let is_short = verdict == "serial" && advice.is_divisible(kernel.role) && mean(kernel) < SHORT;
+            let may_win =
+                verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role) && !is_short;
+            let covering = if is_hidden { None } else { covering::of(kernel, is_short, &ground) };
+            let merged = covering::merged(kernel, &ground).filter(|_| !advice.carries(kernel.role));
+            let serial = match merged {
+                _ if is_short && merged.is_none() => advice.short.clone(),
+                Some(path) => {
+                    format!("It is the merged kernel of `{path}` already; its neighbours wait for it.")
+                }
+                None => advice.serial(kernel.role).to_owned(),
+            };
             Some(OverlapRow {
                 kernel: kernel.kernel.clone(),
                 role: kernel.role,
                 verdict: verdict.to_owned(),
                 dependency_risk: risk.to_owned(),
                 neighbours,
-                recommendation: recommendation(kernel, verdict, risk, covering.as_ref(), advice),
+                recommendation: recommendation(kernel, (verdict, risk), &serial, covering.as_ref(), advice),
                 exposed_ns: per_step(alone),
                 hidden_pct: percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)),
                 hidden_by: kernel.hidden_by.clone(),
@@ -149,17 +164,22 @@ fn risk(of: Neighbours) -> &'static str {
     }
 }
 
+/// Mean time of a launch.
+fn mean(kernel: &KernelRow) -> Ns {
+    Ns((kernel.per_step_ns as f64 / kernel.launches_per_step.max(f64::MIN_POSITIVE)) as i64)
+}
+
 fn recommendation(
     kernel: &KernelRow,
-    verdict: &str,
-    risk: &str,
+    (verdict, risk): (&str, &str),
+    serial: &str,
     covering: Option<&Covering>,
     advice: &Advice,
 ) -> String {
     let mut parts: Vec<&str> = Vec::new();
     match verdict {
         "hidden" => parts.push(&advice.hidden),
-        "serial" => parts.push(advice.serial(kernel.role)),
+        "serial" => parts.push(serial),
         _ => {
             if risk != "low" {
                 parts.push(&advice.unclear);

@@ -213,10 +213,11 @@ fn covering_of_norm(path: Option<PathRow>, ways: Vec<Way>) -> Option<(String, St
         kernels: &trace.stages[0].kernels,
         paths: &Vec::from_iter(path),
         ways: &BTreeMap::from([(norm.kernel.clone(), ways)]),
+        rungs: &Rungs::new(),
         calls: &CallSites::default(),
         mode: Mode::SingleTrace,
     };
-    covering::of(norm, &ground).map(|covering| (covering.path, covering.says))
+    covering::of(norm, false, &ground).map(|covering| (covering.path, covering.says))
 }
 
 fn path(state: PathState, evidence: &str) -> PathRow {
@@ -321,4 +322,41 @@ fn every_instance_of_many_streams_is_counted_once() {
         })
         .collect();
     assert_eq!(counts.values().sum::<u64>(), 40_000);
+}
+
+#[test]
+fn a_ladder_says_how_many_launches_it_covers_and_a_merged_kernel_has_nothing_to_merge() {
+    let trace =
+        Rows::of(&[(GEMM, 7, 0, 100), (NORM, 7, 100, 10), (NORM, 7, 110, 10)]).triage(Mode::SingleTrace);
+    let norm = trace.stages[0].kernels.iter().find(|row| row.role == Role::Norm).unwrap();
+    let split = path(PathState::Split, &format!("{} → rope", norm.kernel));
+    let on = path(PathState::Active, &norm.kernel);
+    let rungs = Rungs::from([((split.path.clone(), norm.kernel.clone()), 1)]);
+    let paths = [split];
+    let ground = Ground {
+        kernels: &trace.stages[0].kernels,
+        paths: &paths,
+        ways: &BTreeMap::new(),
+        rungs: &rungs,
+        calls: &CallSites::default(),
+        mode: Mode::SingleTrace,
+    };
+    let says = covering::of(norm, false, &ground).unwrap().says;
+    assert_eq!(says, "`fused-qknorm-rope` covers 1 of its 2 launches a step and is split here.");
+    assert_eq!(covering::merged(norm, &ground), None);
+    let paths = [on];
+    assert_eq!(covering::merged(norm, &Ground { paths: &paths, ..ground }), Some("fused-qknorm-rope"));
+}
+
+#[test]
+fn a_short_exchange_is_not_told_to_be_cut_up() {
+    const REDUCE: &str = "void vllm::cross_device_reduce_1stage<__nv_bfloat16, 4>(vllm::RankData*)";
+    let advice = Advice::builtin().unwrap();
+    let row = |length| {
+        Rows::of(&[(GEMM, 7, 0, 100), (REDUCE, 7, 100, length), (NORM, 7, 100 + length, 10)])
+            .row(Role::Communication)
+    };
+    assert!(row(5).recommendation.starts_with(&advice.short), "{}", row(5).recommendation);
+    assert_eq!(row(5).headroom_ns, 0);
+    assert!(row(50).recommendation.starts_with(advice.serial(Role::Communication)));
 }

@@ -9,6 +9,7 @@ use super::gates::Gates;
 use super::parts::PartIx;
 use crate::common::date::Date;
 use crate::triage::model::Flags;
+use crate::triage::stage::Stage;
 
 /// Where the code of a path is to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -101,6 +102,16 @@ pub struct Entry {
     pub(super) unless: Vec<PartIx>,
     pub(super) with: Vec<PartIx>,
     pub(super) covers: Vec<PartIx>,
+    pub(super) off_where: Vec<OffWhere>,
+}
+
+/// A case in which a path is off although its gates hold.
+#[derive(Debug)]
+pub struct OffWhere {
+    pub(super) stages: Vec<Stage>,
+    /// It is off where none of these runs.
+    pub(super) without: Vec<PartIx>,
+    pub(super) because: String,
 }
 
 impl Entry {

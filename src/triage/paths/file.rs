@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::entry::{Entry, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
+use super::entry::{Entry, OffWhere, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
 use super::gates::{Gates, Vendor};
 use super::parts::{Matcher, Part, PartIx};
 use crate::common::date::Date;
@@ -118,6 +118,9 @@ pub(super) struct EntryYaml {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     with: Vec<Spanned<String>>,
+    /// Cases in which it is off although its gates hold.
+    #[serde(default)]
+    off_where: Vec<OffWhereYaml>,
     /// Parts that an overlap hides.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -137,6 +140,20 @@ pub(super) struct EntryYaml {
     /// Names that must and must not match; each is a test.
     #[serde(default)]
     examples: PathExamples,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct OffWhereYaml {
+    /// It is off in these phases.
+    #[serde(default)]
+    stages: Vec<Stage>,
+    /// It is off where no kernel of these parts runs.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    without: Vec<Spanned<String>>,
+    /// Why.
+    because: String,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -333,6 +350,13 @@ impl EntryYaml {
             unless: list(&self.unless)?,
             with: list(&self.with)?,
             covers: list(&self.covers)?,
+            off_where: self
+                .off_where
+                .into_iter()
+                .map(|case| {
+                    Ok(OffWhere { without: list(&case.without)?, stages: case.stages, because: case.because })
+                })
+                .collect::<Result<Vec<_>, YamlError>>()?,
             split,
             id: self.id.value,
             name: self.name,

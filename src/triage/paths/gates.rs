@@ -94,8 +94,13 @@ const BACKENDS: [&str; 7] = [
 pub struct Facts<'a> {
     /// Framework id, `unknown` included.
     pub framework: &'a str,
-    /// Model name or path.
+    /// Model path, as the server was given it.
     pub model: Option<&'a str>,
+    /// The name under which the server offers it. Anyone may choose it, so it opens gates and closes none.
+    pub alias: Option<&'a str>,
+    /// The file of the engine that holds the model's code, without ending: `gpt_oss`. Related models share one, so it
+    /// opens gates and closes none.
+    pub model_code: Option<&'a str>,
     /// Allow-listed server arguments.
     pub server_args: Option<&'a Map<String, Value>>,
     /// GPU model.
@@ -211,9 +216,21 @@ impl Gates {
         if self.models.is_empty() && self.not_models.is_empty() {
             return Some(true);
         }
-        let model = spelled(facts.model?);
-        let has = |parts: &[String]| parts.iter().any(|part| model.contains(&spelled(part)));
-        Some((self.models.is_empty() || has(&self.models)) && !has(&self.not_models))
+        let has = |model: &str, parts: &[String]| {
+            let model = spelled(model);
+            parts.iter().any(|part| model.contains(&spelled(part)))
+        };
+        let told = || [facts.model, facts.alias, facts.model_code].into_iter().flatten();
+        if facts.model.is_some_and(|model| has(model, &self.not_models)) {
+            return Some(false);
+        }
+        if told().any(|model| has(model, &self.not_models)) {
+            return None;
+        }
+        if told().any(|model| has(model, &self.models)) {
+            return Some(true);
+        }
+        facts.model.map(|_| self.models.is_empty())
     }
 
     fn backend_holds(&self, facts: &Facts<'_>) -> Option<bool> {
@@ -320,6 +337,24 @@ mod tests {
         assert_eq!(models.judge(&named("deepseek-ai/DeepSeek-V3")), Gate::Open);
         assert_eq!(models.judge(&named("Qwen/Qwen3-8B")), Gate::Closed);
         assert!(matches!(models.judge(&Facts::default()), Gate::Unknown(_)));
+    }
+
+    #[test]
+    fn an_alias_or_the_code_of_a_model_opens_a_gate_and_closes_none() {
+        let gates = Gates {
+            models: vec!["qwen3".to_owned()],
+            not_models: vec!["qwen3.5".to_owned()],
+            ..Gates::default()
+        };
+        let alias = |alias| Facts { alias: Some(alias), ..Facts::default() };
+        assert!(matches!(gates.judge(&alias("prod-chat")), Gate::Unknown(_)));
+        assert_eq!(gates.judge(&alias("Qwen/Qwen3-8B")), Gate::Open);
+        assert!(matches!(gates.judge(&alias("qwen3.5")), Gate::Unknown(_)));
+        let both = Facts { model: Some("Qwen/Qwen3-8B"), ..alias("prod-chat") };
+        assert_eq!(gates.judge(&both), Gate::Open, "the path tells");
+        let code = |code| Facts { model_code: Some(code), ..Facts::default() };
+        assert_eq!(gates.judge(&code("qwen3")), Gate::Open);
+        assert!(matches!(gates.judge(&code("deepseek_v2")), Gate::Unknown(_)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::similar::{self, Scene};
 use super::unlisted;
 use crate::trace::{NameId, Ns};
 use crate::triage::activity::Timeline;
+use crate::triage::attribution::CallSites;
 use crate::triage::classify::Classifier;
 use crate::triage::kernel_table::percent;
 use crate::triage::model::{KernelRow, Kin, PathRow, PathState, Similarity, Unlisted};
@@ -57,6 +58,10 @@ struct Tally {
     time: Ns,
     /// Kernel ids in order, and the time that they took so.
     forms: BTreeMap<String, Ns>,
+    /// Kernel ids of ladders, and how often each was a rung.
+    rungs: BTreeMap<String, u64>,
+    /// Places that launched the ladders, and their time.
+    places: BTreeMap<String, Ns>,
 }
 
 impl Tally {
@@ -81,13 +86,18 @@ pub struct Found {
     pub unlisted: Vec<Unlisted>,
     /// Overlaps that hide a kernel id, the best first.
     pub ways: BTreeMap<String, Vec<Way>>,
+    /// How often in a step a kernel id is a rung of a path's ladders, by path and kernel.
+    pub rungs: Rungs,
 }
 
-/// What the path catalog says of a stage, whose kernel table is `kernels`.
+/// How often in a step a kernel id is a rung of a path's ladders, by path and kernel.
+pub type Rungs = BTreeMap<(String, String), u64>;
+
+/// What the path catalog says of a stage, whose kernel table and call sites are given.
 pub fn find(
     timeline: &Timeline,
     stage: Stage,
-    kernels: &[KernelRow],
+    (kernels, calls): (&[KernelRow], &CallSites),
     catalog: &PathCatalog,
     classifier: &Classifier,
     facts: Facts<'_>,
@@ -104,7 +114,10 @@ pub fn find(
     let runs_named = |name: &str| {
         catalog.parts.iter().position(|part| part.name == name).is_some_and(|at| runs(&PartIx(at)))
     };
+    // Kernels that only one maker's GPUs run tell the maker where the trace does not.
+    let maker = runs_named("amd-only").then_some("AMD");
     let facts = Facts {
+        gpu: facts.gpu.or(maker),
         reduces: runs_named("all-reduce"),
         exchanges: runs_named("expert-exchange"),
         stage: Some(stage),
@@ -114,11 +127,23 @@ pub fn find(
         timeline.placed.iter().filter(|one| one.stage == stage).map(|one| one.activity.span.length()).sum();
 
     let mut rows: Vec<(&Entry, PathRow)> = Vec::new();
+    let mut rungs = Rungs::new();
     for entry in catalog.entries().iter().filter(|entry| entry.claims()) {
         let is_another_case =
             entry.unless.iter().any(runs) || !(entry.with.is_empty() || entry.with.iter().any(runs));
-        let (fused, split) = count(&sequences, &seen.kinds, &totals, entry, is_another_case);
-        if let Some(row) = row(entry, fused, split, steps, whole, &facts) {
+        let (fused, split) = count(&sequences, &seen.kinds, &totals, entry, is_another_case, calls);
+        let per_step = |count: u64| (count + steps / 2).checked_div(steps).unwrap_or(0);
+        let of_path: Rungs = split
+            .rungs
+            .iter()
+            .map(|(kernel, count)| ((entry.id.clone(), kernel.clone()), per_step(*count)))
+            .collect();
+        let off = entry.off_where.iter().find(|case| {
+            case.stages.contains(&stage) || !(case.without.is_empty() || case.without.iter().any(runs))
+        });
+        let off = off.map(|case| case.because.as_str());
+        if let Some(row) = row(entry, fused, split, (steps, whole, off), &facts) {
+            rungs.extend(of_path);
             rows.push((entry, row));
         }
     }
@@ -138,7 +163,7 @@ pub fn find(
     let unlisted = unlisted::find(&scene, catalog, whole);
     let ways = seen.kinds.iter().map(|kind| (kind.id.to_owned(), catalog.covering(&kind.parts, &facts)));
     let ways = ways.filter(|(_, ways)| !ways.is_empty()).collect();
-    Found { rows, similar, unlisted, ways }
+    Found { rows, similar, unlisted, ways, rungs }
 }
 
 /// How often each kernel id's kind ran in the steps, and how long.
@@ -160,6 +185,7 @@ fn count(
     totals: &[(&Kind<'_>, u64, Ns)],
     entry: &Entry,
     is_another_case: bool,
+    calls: &CallSites,
 ) -> (Tally, Tally) {
     let (mut fused, mut split) = (Tally::default(), Tally::default());
     for (kind, count, time) in totals.iter().filter(|(kind, ..)| kind.is_any(&entry.on)) {
@@ -174,6 +200,16 @@ fn count(
         for range in sequence.ladders(shape, &starts) {
             let rungs = sequence.kinds.get(range.clone()).unwrap_or_default();
             let ids: Vec<&str> = rungs.iter().map(|kind| kind.id).collect();
+            for id in &ids {
+                *split.rungs.entry((*id).to_owned()).or_default() += sequence.runs;
+            }
+            for at in range.clone() {
+                let place = sequence.places.get(at).and_then(|index| calls.get(*index));
+                if let Some(place) = place {
+                    let time = sequence.times.get(at).copied().unwrap_or_default();
+                    *split.places.entry(place.at()).or_default() += time;
+                }
+            }
             split.add(ids.join(" → "), sequence.runs, sequence.time(range));
         }
     }
@@ -197,8 +233,7 @@ fn row(
     entry: &Entry,
     fused: Tally,
     mut split: Tally,
-    steps: u64,
-    whole: Ns,
+    (steps, whole, off): (u64, Ns, Option<&str>),
     facts: &Facts<'_>,
 ) -> Option<PathRow> {
     if split.per_step(steps) < LEAST_LADDERS {
@@ -225,6 +260,10 @@ fn row(
         }
         (state, Gate::Open) => state,
     };
+    let off = off.filter(|_| matches!(state, PathState::Split | PathState::Partial));
+    evidence.extend(off.map(|because| format!("off here: {because}")));
+    let mut places: Vec<(Ns, String)> = split.places.into_iter().map(|(place, time)| (time, place)).collect();
+    places.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut forms: Vec<(Ns, String)> =
         fused.forms.into_iter().chain(split.forms).map(|(form, time)| (time, form)).collect();
     forms.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -239,10 +278,15 @@ fn row(
         split: split_count,
         related_ns: related.0,
         share_pct: percent(related, whole),
-        class: class_of(entry, state, facts).to_owned(),
+        class: if off.is_some() { "off" } else { class_of(entry, state, facts) }.to_owned(),
         evidence,
-        locations: Vec::new(),
-        source_paths: entry.source_paths.clone(),
+        locations: places.into_iter().map(|(_, place)| place).collect(),
+        // Of a path that is on, the code is that of the framework at hand or not known.
+        source_paths: if state == PathState::Active && !entry.is_of(facts.framework) {
+            Vec::new()
+        } else {
+            entry.source_paths.clone()
+        },
         flags: entry.flags.clone(),
         pr: entry.pr.clone(),
         also: Vec::new(),

@@ -11,6 +11,9 @@ use crate::trace::{NameId, Ns, StreamId};
 use crate::triage::activity::Timeline;
 use crate::triage::stage::Stage;
 
+/// What one stream ran in one step: kinds, times and places in the trace, in order.
+type Ran = (Vec<u32>, Vec<Ns>, Vec<usize>);
+
 /// What streams ran in steps, all of them the same.
 pub(super) struct Sequence<'k, 't> {
     /// The kernels in order.
@@ -19,6 +22,8 @@ pub(super) struct Sequence<'k, 't> {
     numbers: Vec<u32>,
     /// For each of them its time in all runs together.
     pub times: Vec<Ns>,
+    /// For each of them its place in the trace, in one of the runs.
+    pub places: Vec<usize>,
     /// How many streams of how many steps ran them.
     pub runs: u64,
 }
@@ -47,27 +52,32 @@ impl<'k, 't> Sequence<'k, 't> {
         timeline: &Timeline,
         stage: Stage,
     ) -> Vec<Self> {
-        let mut of_stream: BTreeMap<(usize, StreamId), (Vec<u32>, Vec<Ns>)> = BTreeMap::new();
+        let mut of_stream: BTreeMap<(usize, StreamId), Ran> = BTreeMap::new();
         for one in timeline.placed.iter().filter(|one| one.stage == stage) {
             let Some(step) = one.step else { continue };
             let Some(number) = number_of.get(&one.activity.name) else { continue };
-            let (numbers, times) = of_stream.entry((step, one.stream())).or_default();
+            let (numbers, times, places) = of_stream.entry((step, one.stream())).or_default();
             numbers.push(*number);
             times.push(one.activity.span.length());
+            places.push(one.index);
         }
-        let mut distinct: BTreeMap<Vec<u32>, (Vec<Ns>, u64)> = BTreeMap::new();
-        for (numbers, times) in of_stream.into_values() {
-            let (sums, runs) = distinct.entry(numbers).or_insert_with(|| (vec![Ns::ZERO; times.len()], 0));
+        let mut distinct: BTreeMap<Vec<u32>, (Vec<Ns>, Vec<usize>, u64)> = BTreeMap::new();
+        for (numbers, times, places) in of_stream.into_values() {
+            let (sums, _, runs) =
+                distinct.entry(numbers).or_insert_with(|| (vec![Ns::ZERO; times.len()], places, 0));
             sums.iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
             *runs += 1;
         }
-        distinct.into_iter().map(|(numbers, (times, runs))| Self::new(kinds, numbers, times, runs)).collect()
+        distinct
+            .into_iter()
+            .map(|(numbers, (times, places, runs))| Self { places, ..Self::new(kinds, numbers, times, runs) })
+            .collect()
     }
 
     /// A sequence of kinds, by their places.
     pub fn new(kinds: &'k [Kind<'t>], numbers: Vec<u32>, times: Vec<Ns>, runs: u64) -> Self {
         let of_places = numbers.iter().filter_map(|number| kinds.get(*number as usize)).collect();
-        Self { kinds: of_places, numbers, times, runs }
+        Self { kinds: of_places, numbers, times, places: Vec::new(), runs }
     }
 
     /// The ladders in it, as ranges of positions, none inside another.

@@ -78,10 +78,11 @@ fn every_part_is_used() {
         .iter()
         .flat_map(|entry| {
             let lists = [&entry.on, &entry.after, &entry.unless, &entry.with, &entry.covers];
-            lists.into_iter().flatten().chain(entry.split.iter().flatten()).copied().collect::<Vec<_>>()
+            let ladders = entry.split.iter().chain(entry.off_where.iter().map(|case| &case.without));
+            lists.into_iter().flatten().chain(ladders.flatten()).copied().collect::<Vec<_>>()
         })
         .collect();
-    for name in ["all-reduce", "expert-exchange"] {
+    for name in ["all-reduce", "expert-exchange", "amd-only"] {
         used.insert(PartIx(catalog.parts.iter().position(|part| part.name == name).unwrap()));
     }
     let idle: Vec<&str> = (0..catalog.parts.len())
@@ -392,4 +393,50 @@ fn an_overlap_is_found_by_what_it_hides() {
     for name in ["_silu_and_mul_kernel", "_rms_norm_fwd_fused", GEMM, "Memset (Device)"] {
         assert_eq!(ids(name, sglang), Vec::<String>::new(), "{name}");
     }
+}
+
+/// The kernels of a step that is known to be split, with the class that the path gets.
+fn class_in(
+    stage: crate::triage::stage::Stage,
+    gpu: &'static str,
+    norm: &str,
+) -> Option<(String, Vec<String>)> {
+    let rows: Vec<(&str, u64)> =
+        [REDUCE, norm, GEMM, REDUCE, norm, GEMM].into_iter().zip((0..).map(|at| at * 10)).collect();
+    let events: Vec<String> = rows
+        .iter()
+        .map(|(name, at)| {
+            format!(
+                r#"{{"ph":"X","cat":"kernel","name":"{name}","pid":0,"tid":7,"ts":{},"dur":9,"args":{{"device":0,"stream":7}}}}"#,
+                at + 100
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"{{"deviceProperties":[{{"id":0,"name":"{gpu}"}}],"traceEvents":[{{"ph":"X","cat":"cpu_op","name":"vllm::f","pid":1,"tid":1,"ts":1,"dur":1}},{}]}}"#,
+        events.join(",")
+    );
+    let trace = crate::trace::read(text.as_bytes()).unwrap();
+    let input =
+        crate::triage::Input { trace: &trace, path: "t", path_stage: Some(stage), rank: 0, sha256: "" };
+    let catalogs = crate::triage::Catalogs::builtin().unwrap();
+    let triage = crate::triage::triage(&[input], &catalogs, None).unwrap();
+    let path = triage.stages[0].paths.iter().find(|row| row.path == "vllm-allreduce-rmsnorm")?;
+    Some((path.class.clone(), path.evidence.clone()))
+}
+
+/// A pass for compiled code on Hopper and Blackwell, and for small messages.
+#[test]
+fn a_pass_applies_only_where_its_compiler_its_gpu_and_its_messages_are() {
+    use crate::triage::stage::Stage;
+    let compiled = "triton_red_fused__to_copy_add_mean_mul_pow_rsqrt_0";
+    let plain = "void vllm::rms_norm_kernel<c10::BFloat16, 8, 2>(c10::BFloat16*)";
+    let class = |stage, gpu, norm| class_in(stage, gpu, norm).map(|(class, _)| class);
+    assert_eq!(class(Stage::Decode, "NVIDIA H100 80GB HBM3", compiled).as_deref(), Some("should-apply"));
+    assert_eq!(class(Stage::Prefill, "NVIDIA H100 80GB HBM3", compiled).as_deref(), Some("off"));
+    let (class_of_plain, evidence) = class_in(Stage::Decode, "NVIDIA B200", plain).unwrap();
+    assert_eq!(class_of_plain, "off");
+    assert!(evidence[0].starts_with("off here: no compiled kernel ran"), "{evidence:?}");
+    assert_eq!(class(Stage::Decode, "NVIDIA A100-SXM4-80GB", compiled), None);
+    assert_eq!(class(Stage::Decode, "AMD Instinct MI300X", compiled), None);
 }
