@@ -218,7 +218,7 @@ impl Gates {
         }
         let has = |model: &str, parts: &[String]| {
             let model = spelled(model);
-            parts.iter().any(|part| model.contains(&spelled(part)))
+            parts.iter().any(|part| names(&model, &spelled(part)))
         };
         let told = || [facts.model, facts.alias, facts.model_code].into_iter().flatten();
         if facts.model.is_some_and(|model| has(model, &self.not_models)) {
@@ -286,6 +286,16 @@ fn spelled(model: &str) -> String {
     spelled
 }
 
+/// Whether a model's name has the part, as both are [`spelled`]. A number ends where its digits end: `Qwen-32B` is no
+/// `qwen3`.
+fn names(model: &str, part: &str) -> bool {
+    let ends_in_digit = part.ends_with(|c: char| c.is_ascii_digit());
+    model.match_indices(part).any(|(at, _)| {
+        let rest = model.get(at + part.len()..).unwrap_or_default();
+        !(ends_in_digit && rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
 fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
     let args = facts.server_args?;
     keys.iter().find_map(|key| args.get(*key).and_then(Value::as_u64))
@@ -294,9 +304,10 @@ fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
 /// Whether the server's arguments switch a path off: a flag that turns it on is `false`, or the other way round.
 pub fn is_switched_off(on: &[String], off: &[String], facts: &Facts<'_>) -> bool {
     let set = |flag: &String| {
-        // `PassConfig.fuse_norm_quant` is the key of a configuration.
+        let args = facts.server_args?;
+        // `PassConfig.fuse_norm_quant` is the key of a configuration inside the arguments.
         let key = flag.rsplit('.').next().unwrap_or(flag).trim_start_matches('-').replace('-', "_");
-        facts.server_args.and_then(|args| args.get(&key)).and_then(Value::as_bool)
+        args.get(&format!("pass_config.{key}")).or_else(|| args.get(&key))?.as_bool()
     };
     on.iter().any(|flag| set(flag) == Some(false)) || off.iter().any(|flag| set(flag) == Some(true))
 }
@@ -368,6 +379,8 @@ mod tests {
             ("qwen3.5", "Qwen/Qwen3-5B", false),
             ("kimi_linear", "moonshotai/Kimi-Linear-48B-A3B", true),
             ("llama4", "meta-llama/Llama-3.1-405B", false),
+            ("qwen3", "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", false),
+            ("qwen3", "Qwen/Qwen3-32B", true),
         ] {
             let gates = Gates { models: vec![gate.to_owned()], ..Gates::default() };
             let is_open = gates.judge(&Facts { model: Some(model), ..Facts::default() }) == Gate::Open;
@@ -441,6 +454,11 @@ mod tests {
         assert!(is_switched_off(&flag("--enable-x"), &[], &facts));
         assert!(is_switched_off(&[], &flag("disable_y"), &facts));
         assert!(!is_switched_off(&flag("enable_z"), &[], &facts));
+        let args: Map<String, Value> =
+            serde_json::from_str(r#"{"pass_config.fuse_norm_quant": false}"#).unwrap();
+        let passes = Facts { server_args: Some(&args), ..Facts::default() };
+        assert!(is_switched_off(&flag("PassConfig.fuse_norm_quant"), &[], &passes));
+        assert!(!is_switched_off(&flag("PassConfig.fuse_act_quant"), &[], &passes));
         assert_eq!(Gates { tp: Some(2), ..Gates::default() }.judge(&facts), Gate::Open);
     }
 }
