@@ -168,6 +168,7 @@ run_capture() {
   add_option framework "$INPUT_FRAMEWORK"
   add_lines '' "$INPUT_CAPTURE_ARGS"
   "$bin" "${args[@]}" || code=$?
+  [ "$code" = 0 ] || return 0 # What there is of it is no capture.
   case "$INPUT_CAPTURE_DIR" in
     /*) set_output capture "$INPUT_CAPTURE_DIR" ;;
     *) set_output capture "$PWD/$INPUT_CAPTURE_DIR" ;;
@@ -183,6 +184,7 @@ run_check() {
   add_option config "$INPUT_CONFIG"
   add_option baseline "$INPUT_BASELINE"
   add_option baseline-dir "$INPUT_BASELINE_DIR"
+  add_option catalog "$INPUT_CATALOG"
   add_option on-missing-baseline "$INPUT_ON_MISSING_BASELINE"
   add_lines --input= "$INPUT_INPUT"
   [ -z "$INPUT_URL" ] || args+=("--input=$INPUT_CAPTURE_DIR")
@@ -199,6 +201,7 @@ run_report() {
   add_channels
   add_fail_on
   add_option config "$INPUT_CONFIG"
+  add_option catalog "$INPUT_CATALOG"
   [ -z "$INPUT_BASELINE" ] || args+=("--baseline=$INPUT_BASELINE")
   add_lines '' "$INPUT_EXTRA_ARGS"
   "$bin" "${args[@]}" || code=$?
@@ -209,6 +212,7 @@ run_refresh() {
   args=(baseline refresh --github "--report-dir=$INPUT_REPORT_DIR")
   add_option config "$INPUT_CONFIG"
   add_option baseline-dir "$INPUT_BASELINE_DIR"
+  add_option catalog "$INPUT_CATALOG"
   add_lines --input= "$INPUT_INPUT"
   add_lines '' "$INPUT_EXTRA_ARGS"
   add_scenarios
@@ -272,7 +276,7 @@ if [ -z "${PROFGATE_DOCS_URL:-}" ] && [ -n "${ACTION_REPOSITORY:-}" ] && [ -n "$
   export PROFGATE_DOCS_URL="${GITHUB_SERVER_URL:-https://github.com}/$ACTION_REPOSITORY/blob/$ACTION_REF/docs/findings.md"
 fi
 
-for name in mode config baseline baseline-dir url framework capture-dir fail-on on-missing-baseline comment annotations \
+for name in mode config baseline baseline-dir catalog url framework capture-dir fail-on on-missing-baseline comment annotations \
   summary report-dir report-path junit-path working-directory install version mirror; do
   variable="INPUT_$(printf '%s' "$name" | tr 'a-z-' 'A-Z_')"
   require_one_line "$name" "${!variable}"

@@ -115,7 +115,8 @@ fn said(outcome: &Outcome) -> String {
         Outcome::Silent(Silence::Off) => "comments are off".to_owned(),
         Outcome::Silent(Silence::NothingToSay) => "nothing changed, and no comment was written".to_owned(),
         Outcome::Silent(Silence::Newer) => {
-            "the comment that stands there is of a newer commit; it was left as it is".to_owned()
+            "the comment that stands there is of a newer commit or a later run; it was left as it is"
+                .to_owned()
         }
     }
 }
@@ -199,9 +200,12 @@ fn github_change() -> Result<Change, CliError> {
 }
 
 /// A failure to comment, in the words of an error; the caller decides whether it is one.
-fn failure(error: &HttpError) -> CliError {
+fn failure(error: &HttpError, forge: ForgeArg) -> CliError {
     let help = match error.status() {
         Some(401) => "the token is wrong or has expired",
+        Some(403 | 404) if forge == ForgeArg::Gitlab => {
+            "the token needs the scope `api` and the role of a reporter; a job's own CI_JOB_TOKEN cannot write notes"
+        }
         Some(403 | 404) => {
             "the token may lack `pull-requests: write`, as it always does for a fork's pull request; \
              comment from a workflow that runs on `workflow_run`"
@@ -264,12 +268,13 @@ fn on_github(
         .or_else(|| variable("GITHUB_REPOSITORY"))
         .ok_or_else(|| missing("no repository is named", "give --repo OWNER/NAME"))?;
     let token = token(args, &["PROFGATE_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"])?;
-    let github = GitHub::new(&api, &repository, &token, patience).map_err(|error| failure(&error))?;
+    let github =
+        GitHub::new(&api, &repository, &token, patience).map_err(|error| failure(&error, job.forge))?;
     let number = match (job.change.number, &job.change.sha) {
         (Some(number), _) => number,
         (None, Some(sha)) => github
             .find(sha, job.change.branch.as_deref())
-            .map_err(|error| failure(&error))?
+            .map_err(|error| failure(&error, job.forge))?
             .ok_or_else(|| {
                 missing(
                     &format!("no open pull request has {sha} as its newest commit"),
@@ -279,7 +284,7 @@ fn on_github(
         (None, None) => return Err(missing("no pull request is named", "give --pr NUMBER")),
     };
     let pull = PullRequest { github: &github, number };
-    finish(&pull, comment)
+    finish(&pull, comment, job.forge)
 }
 
 fn on_gitlab(
@@ -304,11 +309,11 @@ fn on_gitlab(
     // The job's own token may read merge requests and may not write notes.
     let token = token(args, &["PROFGATE_TOKEN", "GITLAB_TOKEN"])?;
     let page = variable("CI_PROJECT_URL").map(|url| format!("{url}/-/merge_requests/{number}"));
-    let request =
-        MergeRequest::new(&api, &project, number, &token, page, patience).map_err(|error| failure(&error))?;
-    finish(&request, comment)
+    let request = MergeRequest::new(&api, &project, number, &token, page, patience)
+        .map_err(|error| failure(&error, job.forge))?;
+    finish(&request, comment, job.forge)
 }
 
-fn finish(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, CliError> {
-    upsert(forge, comment).map_err(|error| failure(&error))
+fn finish(forge: &dyn Forge, comment: &Comment<'_>, host: ForgeArg) -> Result<Outcome, CliError> {
+    upsert(forge, comment).map_err(|error| failure(&error, host))
 }

@@ -19,7 +19,7 @@ begin() {
   env=(
     "PATH=$case_dir/path:$bare_path" "HOME=$case_dir" "RUNNER_TEMP=$case_dir/temp" "GITHUB_OUTPUT=$case_dir/output"
     "FAKE_LOG=$case_dir/log" GITHUB_EVENT_NAME=push INPUT_MODE=check INPUT_CONFIG= INPUT_SCENARIO= INPUT_INPUT= INPUT_URL=
-    INPUT_FRAMEWORK= INPUT_CAPTURE_DIR=profgate-capture INPUT_CAPTURE_ARGS= INPUT_BASELINE= INPUT_BASELINE_DIR=
+    INPUT_FRAMEWORK= INPUT_CAPTURE_DIR=profgate-capture INPUT_CAPTURE_ARGS= INPUT_BASELINE= INPUT_BASELINE_DIR= INPUT_CATALOG=
     INPUT_FAIL_ON=inconclusive INPUT_ON_MISSING_BASELINE= INPUT_COMMENT=changes INPUT_ANNOTATIONS=true
     INPUT_SUMMARY=true INPUT_REPORT_DIR=profgate-report INPUT_REPORT_PATH= INPUT_JUNIT_PATH= INPUT_TOKEN=secret
     INPUT_EXTRA_ARGS= INPUT_WORKING_DIRECTORY=. INPUT_INSTALL=true INPUT_VERSION=0.1.0 INPUT_MIRROR=
@@ -116,7 +116,7 @@ finish
 begin 'spaces, globs, quotes and commands survive as text'
 mkdir "$case_dir/workspace/my project"
 act 'INPUT_WORKING_DIRECTORY=my project' 'INPUT_CONFIG=conf dir/profgate.yaml' 'INPUT_BASELINE=-b "x".yaml' \
-  'INPUT_REPORT_DIR=out dir' INPUT_FAIL_ON=failure INPUT_ON_MISSING_BASELINE=seed 'INPUT_BASELINE_DIR=main/base lines' \
+  'INPUT_REPORT_DIR=out dir' INPUT_FAIL_ON=failure INPUT_ON_MISSING_BASELINE=seed 'INPUT_BASELINE_DIR=main/base lines' 'INPUT_CATALOG=my catalogs' \
   INPUT_INPUT=$'a b/*\r\n\nqwen=$(touch pwned)\n' INPUT_EXTRA_ARGS=$'--exit-zero\n`touch pwned`' \
   INPUT_SCENARIO=$'llama 8b\n--help'
 expect_code 0
@@ -128,6 +128,7 @@ expect_args 'check
 --config=conf dir/profgate.yaml
 --baseline=-b "x".yaml
 --baseline-dir=main/base lines
+--catalog=my catalogs
 --on-missing-baseline=seed
 --input=a b/*
 --input=qwen=$(touch pwned)

@@ -79,6 +79,11 @@ fn one_comment_is_written_then_kept_and_says_when_all_is_green_again() {
     let [only] = fake.comments().try_into().unwrap();
     assert!(only.body.starts_with("**Pass"), "{}", only.body);
     assert!(only.body.contains("sha=c2 run=2"), "{}", only.body);
+    assert!(only.body.contains("told of before is resolved"), "{}", only.body);
+
+    // What was green before has nothing to resolve.
+    assert_eq!(repository.comment(&fake, "green", &event, "3", &["--when", "always"]).code, 0);
+    assert!(!fake.comments()[0].body.contains("resolved"), "{}", fake.comments()[0].body);
 }
 
 #[test]

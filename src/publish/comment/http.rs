@@ -318,6 +318,12 @@ fn hint(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     if let Some(seconds) = number(RETRY_AFTER.as_str()) {
         return Some(Duration::from_secs(seconds));
     }
+    let named =
+        headers.get(RETRY_AFTER).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
+    if let Some(then) = named {
+        // The date has whole seconds: half a second early would be refused again.
+        return Some(then.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_secs(1));
+    }
     for (left, reset) in
         [("x-ratelimit-remaining", "x-ratelimit-reset"), ("ratelimit-remaining", "ratelimit-reset")]
     {
@@ -407,6 +413,10 @@ mod tests {
         };
         assert_eq!(seconds(429, &[("retry-after", "7")]), Some(7));
         assert_eq!(seconds(403, &[("retry-after", "7")]), Some(7));
+        let past = "Wed, 21 Oct 2015 07:28:00 GMT";
+        assert_eq!(seconds(503, &[("retry-after", past)]), Some(1), "a date that is over");
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+        assert!(matches!(seconds(429, &[("retry-after", &soon)]), Some(3590..=3601)), "a date to come");
         assert_eq!(seconds(403, &[]), None, "a plain refusal is final");
         assert_eq!(seconds(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "5")]), Some(1));
         assert_eq!(seconds(403, &[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "5")]), None);

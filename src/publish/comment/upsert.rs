@@ -43,18 +43,36 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
     let head = forge.head()?;
     let ours = ours(forge, comment.marker, &author)?;
     let text = format!("{}\n{}\n", comment.body.trim_end(), comment.marker);
+    let new = || {
+        let created = create(forge, &text, comment.marker, &author)?;
+        settle(forge, comment.marker, &author, &head, &text, created)
+    };
     match decide(comment.when, comment.news, comment.marker, &ours, Some(&head)) {
         Decision::Silent(why) => Ok(Outcome::Silent(why)),
         Decision::Update(id) => {
-            let posted = forge.update(id, &text)?;
-            fold(forge, &ours, id)?;
-            Ok(Outcome::Updated(posted))
+            let was_red = ours.iter().any(|posted| posted.id == id && is_red(&posted.body));
+            let resolved = if was_red && comment.news.has_passed { RESOLVED } else { "" };
+            let text = format!("{}\n{resolved}{}\n", comment.body.trim_end(), comment.marker);
+            match forge.update(id, &text) {
+                // Somebody removed it since it was listed.
+                Err(error) if error.status() == Some(404) => new(),
+                Err(error) => Err(error),
+                Ok(posted) => {
+                    fold(forge, &ours, id)?;
+                    Ok(Outcome::Updated(posted))
+                }
+            }
         }
-        Decision::Create => {
-            let created = create(forge, &text, comment.marker, &author)?;
-            settle(forge, comment.marker, &author, &head, &text, created)
-        }
+        Decision::Create => new(),
     }
+}
+
+/// What a comment says that was red and is green now.
+const RESOLVED: &str = "\nWhat this comment told of before is resolved.\n";
+
+/// Whether a comment, by its first line, says anything else than that the gate passed.
+fn is_red(body: &str) -> bool {
+    !body.trim_start().starts_with("**Pass")
 }
 
 fn ours(forge: &dyn Forge, marker: &Marker, author: &str) -> Result<Vec<Posted>, HttpError> {
