@@ -183,6 +183,26 @@ fn a_run_without_graphs_names_every_kernel_of_a_layer_by_its_slot() {
     assert_eq!(lines, [518, 231]);
 }
 
+#[test]
+fn a_mapping_run_whose_last_kernels_were_not_recorded_still_names_the_others() {
+    let scratch = Scratch::new("attribution-stopped");
+    let (formal, mapping) = pair(&scratch);
+    let file = std::fs::read_dir(&mapping).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = Vec::new();
+    let packed = std::fs::read(file).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(packed.as_slice()), &mut bytes)
+        .unwrap();
+    let mut trace: Value = serde_json::from_slice(&bytes).unwrap();
+    let events = trace["traceEvents"].as_array_mut().unwrap();
+    let last = events.iter().rposition(|event| event["cat"] == "kernel").unwrap();
+    events.remove(last);
+    scratch.file("stopped/trace.json", trace.to_string());
+    let triage = triage(&[arg(&formal), "--mapping", arg(&scratch.path("stopped"))]);
+    let attribution = &stage(&triage, "decode")["attribution"];
+    let named = attribution["exact_pct"].as_f64().unwrap() + attribution["inexact_pct"].as_f64().unwrap();
+    assert!(named > 90.0, "{attribution}");
+}
+
 /// The share of decode's time with an exact place, and the row of the fused norms.
 fn with_mapping(formal: &Path, mapping: &Path) -> (f64, Value, Value) {
     let triage = triage(&[arg(formal), "--mapping", arg(mapping)]);

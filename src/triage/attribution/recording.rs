@@ -51,7 +51,8 @@ pub struct Matched {
 const LEAST_IN_COMMON_PCT: usize = 50;
 
 /// The recordings that a trace holds: launches that queued nothing, cut at the calls that begin and end a
-/// recording where those are there.
+/// recording where those are there. Where they are not, most launches must have queued nothing: a few of many are
+/// those of a run whose last kernels were not recorded.
 pub fn recordings(trace: &Trace, joined: &Launches<'_>, origins: &Origins, path: &str) -> Vec<Recording> {
     let mut launches: Vec<(&Launch, Origin, ActivityKind)> = trace
         .launches
@@ -76,7 +77,10 @@ pub fn recordings(trace: &Trace, joined: &Launches<'_>, origins: &Origins, path:
         .flat_map(|(thread, spans)| spans.into_iter().map(move |span| (span, thread)))
         .collect();
     captures.sort_unstable_by_key(|(span, thread)| (span.start, *thread));
-    let mut found: Vec<Recording> = if captures.is_empty() {
+    let queued = (0..trace.launches.len()).filter(|index| joined.has_activity(*index)).count();
+    let mut found: Vec<Recording> = if captures.is_empty() && launches.len() <= queued {
+        Vec::new()
+    } else if captures.is_empty() {
         vec![of(launches.iter().map(recorded).collect())]
     } else {
         let inside = |(span, thread): (Span, ThreadId)| {
