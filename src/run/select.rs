@@ -61,7 +61,6 @@ const FRONT_END: &str = "it is the front end's own trace and holds no GPU work";
 pub fn by_first_bytes(located: &mut Located) -> Result<(), CaptureError> {
     let mut kept = Vec::new();
     let mut merged = Vec::new();
-    let mut front_ends = Vec::new();
     for candidate in std::mem::take(&mut located.candidates) {
         // What the user names is read as a whole: it may be a pipe, which can be read only once.
         if candidate.is_named {
@@ -74,23 +73,15 @@ pub fn by_first_bytes(located: &mut Located) -> Result<(), CaptureError> {
             }
             Sniff::Merged => merged.push(candidate),
             Sniff::Trace if is_merged_by_name(&file_name(&candidate)) => merged.push(candidate),
-            Sniff::Trace if file_name(&candidate).contains(".async_llm.") => front_ends.push(candidate),
             Sniff::Trace => kept.push(candidate),
         }
     }
-    // A merged copy or a front end alone is read after all, so that the refusal can say what it holds.
-    let beside = [(merged, MERGED), (front_ends, FRONT_END)];
-    for (candidates, reason) in beside {
-        if kept.is_empty() {
-            kept.extend(candidates);
-        } else {
-            let reason = reason.to_owned();
-            located.left_out.extend(
-                candidates
-                    .into_iter()
-                    .map(|candidate| LeftOut { path: candidate.path, reason: reason.clone() }),
-            );
-        }
+    // A merged copy alone is read after all, so that the refusal can say what it holds.
+    if kept.is_empty() {
+        kept = merged;
+    } else {
+        let left_out = |candidate: Candidate| LeftOut { path: candidate.path, reason: MERGED.to_owned() };
+        located.left_out.extend(merged.into_iter().map(left_out));
     }
     located.candidates = kept;
     Ok(())

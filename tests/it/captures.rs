@@ -217,7 +217,7 @@ fn a_merged_copy_is_left_out_by_content_and_refused_alone() {
 }
 
 #[test]
-fn a_front_end_is_left_out_by_name_or_content_and_is_empty_alone() {
+fn a_front_end_is_left_out_by_content_and_is_empty_alone() {
     let scratch = Scratch::new("front");
     scratch.file("t/rank0.1.pt.trace.json.gz", decode());
     scratch.file("t/host_7.async_llm.1.pt.trace.json.gz", front_end());
@@ -230,6 +230,11 @@ fn a_front_end_is_left_out_by_name_or_content_and_is_empty_alone() {
         let said = format!("left out t/{name}: it is the front end's own trace and holds no GPU work");
         assert!(run.stderr.contains(&said), "{}", run.stderr);
     }
+    // What is called so and holds GPU work is a rank's own.
+    scratch.file("named/rank0.async_llm.1.pt.trace.json.gz", decode());
+    scratch.file("named/api.json", front_end());
+    let named = triage(&here, &["named"]);
+    assert_eq!((named.code, read(&named).len()), (0, 1), "{}", named.stderr);
     let alone = triage(&here, &["alone"]);
     assert_eq!(alone.code, 3);
     assert!(alone.stderr.contains("no GPU activity was recorded"), "{}", alone.stderr);
