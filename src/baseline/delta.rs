@@ -60,6 +60,8 @@ pub struct PathDelta {
     pub fused_before: u64,
     /// Split instances before.
     pub split_before: u64,
+    /// Kernel ids that it ran as before.
+    pub kernels_before: Vec<String>,
     /// What the capture shows; `None` when neither fused nor split kernels ran.
     pub after: Option<PathObservation>,
     /// The baseline's line.
@@ -239,6 +241,7 @@ fn path_delta(expected: &ExpectedPath, line: u64, capture: &StageObservation) ->
         expect: expected.expect,
         fused_before: expected.fused,
         split_before: expected.split,
+        kernels_before: expected.kernels.clone(),
         after: capture.paths.get(&expected.path).cloned(),
         line,
     }

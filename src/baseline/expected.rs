@@ -67,6 +67,7 @@ fn path_of(row: &ExpectedPath) -> PathObservation {
         flags_on: Vec::new(),
         flags_off: Vec::new(),
         source_paths: Vec::new(),
+        kernels: row.kernels.clone(),
     }
 }
 

@@ -199,6 +199,9 @@ pub struct ExpectedPath {
     /// Split instances of a step.
     #[serde(default)]
     pub split: u64,
+    /// Kernel ids that it ran as: what changes with them belongs to the path.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     /// What findings about this row count, instead of what the policy says.
     pub level: Option<Level>,
 }
@@ -233,6 +236,10 @@ pub struct ExpectedLayers {
     /// The distinct bodies.
     #[schemars(with = "Vec<ExpectedBody>")]
     pub bodies: Vec<Spanned<ExpectedBody>>,
+    /// Kernel ids before the first layer, in order.
+    pub prologue: Option<Vec<String>>,
+    /// Kernel ids behind the last layer, in order.
+    pub epilogue: Option<Vec<String>>,
 }
 
 /// One repeating body.
@@ -259,7 +266,12 @@ impl ExpectedLayers {
             streams.extend(body.beside.iter().cloned());
             BodyObservation { id: body.id.clone(), repeats: body.repeats, streams }
         });
-        LayersObservation { count: self.count, bodies: bodies.collect() }
+        LayersObservation {
+            count: self.count,
+            bodies: bodies.collect(),
+            prologue: self.prologue.clone(),
+            epilogue: self.epilogue.clone(),
+        }
     }
 }
 

@@ -127,6 +127,9 @@ pub struct PathObservation {
     pub flags_off: Vec<String>,
     /// Where the fused code lives.
     pub source_paths: Vec<String>,
+    /// Kernel ids that it runs as, fused or split, copies between them included; by name.
+    #[serde(default)]
+    pub kernels: Vec<String>,
 }
 
 /// How much of a role's time no other stream hides.
@@ -150,6 +153,12 @@ pub struct LayersObservation {
     pub count: u64,
     /// The distinct bodies, in order of appearance.
     pub bodies: Vec<BodyObservation>,
+    /// Kernel ids before the first layer, in order; `None` where that was not recorded.
+    #[serde(default)]
+    pub prologue: Option<Vec<String>>,
+    /// Kernel ids behind the last layer, in order; `None` where that was not recorded.
+    #[serde(default)]
+    pub epilogue: Option<Vec<String>>,
 }
 
 /// One repeating body.

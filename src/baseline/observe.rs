@@ -1,13 +1,15 @@
 //! A capture's ranks put together into the numbers that a baseline holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fingerprint::{Fingerprint, Versions};
 use super::observation::{
     Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, Overlapped,
     PathObservation, RowObservation, StageObservation,
 };
-use crate::triage::{Collective, FoundBy, KernelRow, Layers, Role, Stage, StageTriage, Triage, median};
+use crate::triage::{
+    Collective, FoundBy, KernelRow, LADDER, Layers, PathRow, Role, Stage, StageTriage, Triage, median,
+};
 
 /// What the communication kernels of a stage cost in a step when no rank waits, by kernel id.
 type TrueCosts<'a> = BTreeMap<&'a str, i64>;
@@ -187,7 +189,7 @@ fn median_of(rows: &[&KernelRow], value: fn(&KernelRow) -> i64) -> f64 {
 /// Ranks run the same program; where they disagree about a path, the worst state speaks.
 fn observe_paths(parts: &[&StageTriage]) -> BTreeMap<String, PathObservation> {
     let mut paths: BTreeMap<String, PathObservation> = BTreeMap::new();
-    for row in parts.iter().flat_map(|part| &part.paths) {
+    for (part, row) in parts.iter().flat_map(|part| part.paths.iter().map(move |row| (part, row))) {
         let seen = PathObservation {
             state: row.state,
             fused: row.fused,
@@ -196,6 +198,7 @@ fn observe_paths(parts: &[&StageTriage]) -> BTreeMap<String, PathObservation> {
             flags_on: row.flags.on.clone(),
             flags_off: row.flags.off.clone(),
             source_paths: row.source_paths.clone(),
+            kernels: kernels_of(row, part),
         };
         let known = paths.entry(row.path.clone()).or_insert_with(|| seen.clone());
         if seen.state > known.state {
@@ -203,6 +206,14 @@ fn observe_paths(parts: &[&StageTriage]) -> BTreeMap<String, PathObservation> {
         }
     }
     paths
+}
+
+/// The kernels of a path's evidence, in which a ladder stands as its rungs in order.
+fn kernels_of(row: &PathRow, part: &StageTriage) -> Vec<String> {
+    let forms = row.evidence.iter().flat_map(|form| form.split(LADDER));
+    let ids: BTreeSet<&str> = part.kernels.iter().map(|row| row.kernel.as_str()).collect();
+    let kernels: BTreeSet<&str> = forms.filter(|id| ids.contains(id)).collect();
+    kernels.into_iter().map(str::to_owned).collect()
 }
 
 /// Roles of which less than this part of the busy time is hidden are not noted: that is chance.
@@ -276,5 +287,10 @@ fn observe_layers(layers: &Layers) -> LayersObservation {
         streams.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         BodyObservation { id: body.id.clone(), repeats: body.repeats, streams }
     });
-    LayersObservation { count: layers.count, bodies: bodies.collect() }
+    LayersObservation {
+        count: layers.count,
+        bodies: bodies.collect(),
+        prologue: Some(layers.prologue.clone()),
+        epilogue: Some(layers.epilogue.clone()),
+    }
 }

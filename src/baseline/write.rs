@@ -157,6 +157,10 @@ fn write_stage(out: &mut String, name: Stage, stage: &StageObservation, captures
                 pair("fused", &path.fused.to_string()),
                 pair("split", &path.split.to_string()),
             ];
+            // Only a promise can be broken, and only then it matters what else changed with it.
+            if path.state == PathState::Active && !path.kernels.is_empty() {
+                parts.push(pair("kernels", &list(&path.kernels)));
+            }
             parts.extend(kept.level(name, id));
             item(out, 6, &parts);
         }
@@ -186,12 +190,12 @@ fn write_layers(out: &mut String, stage: &StageObservation) {
     let Some(layers) = &stage.layers else { return };
     out.push_str("    layers:\n");
     let _ = writeln!(out, "      count: {}", layers.count);
+    if let Some(kernels) = &layers.prologue {
+        let _ = writeln!(out, "      prologue: {}", list(kernels));
+    }
     out.push_str("      bodies:\n");
     for BodyObservation { id, repeats, streams } in &layers.bodies {
-        let list = |kernels: &Vec<String>| {
-            format!("[{}]", kernels.iter().map(|kernel| scalar(kernel)).collect::<Vec<_>>().join(", "))
-        };
-        let mut lists = streams.iter().map(list);
+        let mut lists = streams.iter().map(|kernels| list(kernels));
         let mut parts = vec![pair("id", &scalar(id)), pair("repeats", &repeats.to_string())];
         parts.push(pair("kernels", &lists.next().unwrap_or_else(|| "[]".to_owned())));
         let beside: Vec<String> = lists.collect();
@@ -200,10 +204,17 @@ fn write_layers(out: &mut String, stage: &StageObservation) {
         }
         item(out, 8, &parts);
     }
+    if let Some(kernels) = &layers.epilogue {
+        let _ = writeln!(out, "      epilogue: {}", list(kernels));
+    }
 }
 
 fn pair(key: &str, value: &str) -> String {
     format!("{key}: {value}")
+}
+
+fn list(kernels: &[String]) -> String {
+    format!("[{}]", kernels.iter().map(|kernel| scalar(kernel)).collect::<Vec<_>>().join(", "))
 }
 
 fn line(out: &mut String, indent: usize, key: &str, parts: &[String]) {

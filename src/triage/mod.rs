@@ -32,6 +32,7 @@ pub use model::{
     Similarity, Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage, Unlisted,
 };
 pub use overlap::{Neighbours, OverlapRow};
+pub use paths::LADDER;
 pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};
 pub use steps::FoundBy;

@@ -18,13 +18,46 @@ pub struct StreamPair<'a> {
     pub alignment: Alignment,
 }
 
-/// One body on both sides.
+/// Which part of a step a pair is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Part<'a> {
+    /// What runs before the first layer, on the stream of the layers.
+    Prologue,
+    /// One body of the layers.
+    Layer {
+        /// Before.
+        before: &'a BodyObservation,
+        /// Now.
+        after: &'a BodyObservation,
+    },
+    /// What runs behind the last layer, on the stream of the layers.
+    Epilogue,
+}
+
+impl Part<'_> {
+    /// How a diff names it: the id of a body as it was before.
+    pub fn id(self) -> String {
+        match self {
+            Self::Prologue => "prologue".to_owned(),
+            Self::Layer { before, .. } => before.id.clone(),
+            Self::Epilogue => "epilogue".to_owned(),
+        }
+    }
+
+    /// How often a step runs it, before and now.
+    pub fn repeats(self) -> (u64, u64) {
+        match self {
+            Self::Layer { before, after } => (before.repeats, after.repeats),
+            Self::Prologue | Self::Epilogue => (1, 1),
+        }
+    }
+}
+
+/// One part of a step on both sides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BodyPair<'a> {
-    /// Before.
-    pub before: &'a BodyObservation,
-    /// Now.
-    pub after: &'a BodyObservation,
+    /// Which part.
+    pub part: Part<'a>,
     /// The streams, the longest first.
     pub streams: Vec<StreamPair<'a>>,
 }
@@ -34,39 +67,50 @@ impl BodyPair<'_> {
         self.streams.iter().map(|stream| stream.alignment.score).sum()
     }
 
-    /// Whether the body runs the same kernels in the same order on as many streams.
+    /// Whether it runs the same kernels in the same order on as many streams.
     pub fn is_same(&self) -> bool {
-        self.before.streams == self.after.streams
+        let ids = |slots: &[Slot<'_>]| slots.iter().map(|slot| slot.kernel.to_owned()).collect::<Vec<_>>();
+        self.streams.iter().all(|stream| ids(&stream.before) == ids(&stream.after))
     }
 }
 
 /// More bodies than this on a side are no repetition that a person could read.
 const MOST_BODIES: usize = 26;
 
-/// Each body with the one of the other side that is most like it. A body that split into two has two pairs, and
-/// so have two that became one.
+/// Each body with the one of the other side that is most like it, and what stands before the first and behind the
+/// last layer. A body that split into two has two pairs, and so have two that became one.
 pub fn pairs<'a>(
     before: &'a LayersObservation,
     after: &'a LayersObservation,
     role_of: &dyn Fn(&str) -> Role,
 ) -> Vec<BodyPair<'a>> {
     let (old, new) = (ids(before), ids(after));
-    let side =
-        |bodies: &'a [BodyObservation]| bodies.get(..bodies.len().min(MOST_BODIES)).unwrap_or_default();
-    let (before, after) = (side(&before.bodies), side(&after.bodies));
-    let slots = |body: &'a BodyObservation, other: &BTreeSet<&str>| -> Vec<Vec<Slot<'a>>> {
+    let row = |kernels: &'a [String], other: &BTreeSet<&str>| -> Vec<Slot<'a>> {
         let slot = |kernel: &'a String| Slot {
             kernel,
             role: role_of(kernel),
             is_shared: other.contains(kernel.as_str()),
         };
-        body.streams.iter().map(|stream| stream.iter().map(slot).collect()).collect()
+        kernels.iter().map(slot).collect()
     };
+    let slots = |body: &'a BodyObservation, other: &BTreeSet<&str>| -> Vec<Vec<Slot<'a>>> {
+        body.streams.iter().map(|stream| row(stream, other)).collect()
+    };
+    // A side that was recorded without them tells nothing of what came or went there.
+    let edge = |part: Part<'a>, before: &'a Option<Vec<String>>, after: &'a Option<Vec<String>>| {
+        let (before, after) = (before.as_ref()?, after.as_ref()?);
+        Some(BodyPair { part, streams: stream_pairs(vec![row(before, &new)], vec![row(after, &old)]) })
+    };
+    let prologue = edge(Part::Prologue, &before.prologue, &after.prologue);
+    let epilogue = edge(Part::Epilogue, &before.epilogue, &after.epilogue);
+    let side =
+        |bodies: &'a [BodyObservation]| bodies.get(..bodies.len().min(MOST_BODIES)).unwrap_or_default();
+    let (before, after) = (side(&before.bodies), side(&after.bodies));
     let mut table: Vec<(usize, usize, BodyPair<'a>)> = Vec::new();
     for (row, b) in before.iter().enumerate() {
         for (column, a) in after.iter().enumerate() {
             let streams = stream_pairs(slots(b, &new), slots(a, &old));
-            table.push((row, column, BodyPair { before: b, after: a, streams }));
+            table.push((row, column, BodyPair { part: Part::Layer { before: b, after: a }, streams }));
         }
     }
     // The best of each row and of each column; the nearer position where two are as good.
@@ -82,15 +126,17 @@ pub fn pairs<'a>(
     let mut chosen: BTreeSet<(usize, usize)> = BTreeSet::new();
     chosen.extend((0..before.len()).filter_map(|row| best(&|of, _| of == row)));
     chosen.extend((0..after.len()).filter_map(|column| best(&|_, of| of == column)));
-    table
+    let layers = table
         .into_iter()
         .filter(|(row, column, _)| chosen.contains(&(*row, *column)))
-        .map(|(_, _, pair)| pair)
-        .collect()
+        .map(|(_, _, pair)| pair);
+    prologue.into_iter().chain(layers).chain(epilogue).collect()
 }
 
 fn ids(layers: &LayersObservation) -> BTreeSet<&str> {
-    layers.bodies.iter().flat_map(|body| &body.streams).flatten().map(String::as_str).collect()
+    let bodies = layers.bodies.iter().flat_map(|body| &body.streams).flatten();
+    let edges = layers.prologue.iter().chain(&layers.epilogue).flatten();
+    bodies.chain(edges).map(String::as_str).collect()
 }
 
 /// Each stream with the one that is most like it; what is left stands alone.
@@ -144,7 +190,7 @@ mod tests {
             repeats: *repeats,
             streams: streams.iter().map(|stream| words(stream)).collect(),
         });
-        LayersObservation { count: 0, bodies: bodies.collect() }
+        LayersObservation { count: 0, bodies: bodies.collect(), prologue: None, epilogue: None }
     }
 
     /// The role of a kernel is its first letter; the rest is its name.
@@ -171,6 +217,21 @@ mod tests {
         let mut turned = after.clone();
         turned.bodies.reverse();
         assert_eq!(linked(&before, &turned), ["g>g7", "m2>m9"]);
+    }
+
+    #[test]
+    fn the_edges_of_a_step_are_compared_where_both_sides_were_recorded_with_them() {
+        let words = |text: &str| Some(text.split_whitespace().map(str::to_owned).collect());
+        let mut before = layers(&[(4, &["n g a g n"])]);
+        let mut after = before.clone();
+        before.epilogue = words("n g1 o");
+        assert!(linked(&before, &after).is_empty(), "an older baseline does not know them");
+        after.epilogue = words("n g2 o");
+        assert_eq!(linked(&before, &after), ["g1>g2"]);
+        let found = pairs(&before, &after, &role);
+        let parts: Vec<String> = found.iter().map(|pair| pair.part.id()).collect();
+        assert_eq!(parts, ["A", "epilogue"]);
+        assert!(found[0].is_same() && !found[1].is_same());
     }
 
     #[test]

@@ -176,9 +176,10 @@ fn case(row: &Row<'_>, open: &mut Vec<&Finding>, report: &ScenarioReport) -> Cas
 fn elsewhere<'a>(row: &Row<'_>, report: &'a ScenarioReport) -> Option<&'a Finding> {
     let mut all = report.findings.iter().chain(&report.improvements).filter(|one| one.stage == row.stage);
     match row.table {
-        KERNELS => {
-            all.find(|finding| table_of(finding.code) == KERNELS && finding.kernels.contains(&row.subject))
-        }
+        // A change of kernels, or else the lost path that they changed with.
+        KERNELS => [KERNELS, PATHS].into_iter().find_map(|table| {
+            all.clone().find(|one| table_of(one.code) == table && one.kernels.contains(&row.subject))
+        }),
         // A lost path of which a row and a promise tell is one finding.
         PROMISES => all.find(|finding| table_of(finding.code) == PATHS && finding.subject == row.subject),
         _ => None,

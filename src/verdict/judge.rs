@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bodies::{self, BodyPair};
+use super::bodies;
 use super::cases::cases;
 use super::cause::{self, Around, Difference};
 use super::code::{Code, Kind};
@@ -12,11 +12,12 @@ use super::exposed;
 use super::finding::{Finding, Level};
 use super::layer_diff;
 use super::outcome::Outcome;
+use super::own::{self, Holders};
 use super::policy::{OnMissingBaseline, Policy, RowLevels, apply_rows};
 use super::price;
 use super::promise;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
-use super::sets;
+use super::sets::{self, Set};
 use super::structure;
 use super::terms::Terms;
 use super::time::{self, Clock};
@@ -25,6 +26,7 @@ use crate::baseline::{Baseline, Observation, StageDelta, compare};
 use crate::triage::{Role, Stage, Triage};
 
 /// What was measured for a scenario.
+#[derive(Clone)]
 pub struct Judged<'a> {
     /// The scenario's name.
     pub scenario: &'a str,
@@ -46,11 +48,26 @@ pub struct Judged<'a> {
 const WIDEN: f64 = 2.0;
 
 /// Judges a capture that was read against a baseline that was read.
+///
+/// Which path may hold the kernels that changed with it is known when levels and waivers are, so a stage with a
+/// lost path is judged twice.
 pub fn judge(
     subject: Judged<'_>,
     baseline: &Baseline,
     capture: &Observation,
     policy: &Policy,
+) -> ScenarioReport {
+    let first = judge_with(subject.clone(), baseline, capture, policy, &Holders::new());
+    let holders = own::holders(&first.findings);
+    if holders.is_empty() { first } else { judge_with(subject, baseline, capture, policy, &holders) }
+}
+
+fn judge_with(
+    subject: Judged<'_>,
+    baseline: &Baseline,
+    capture: &Observation,
+    policy: &Policy,
+    holders: &Holders,
 ) -> ScenarioReport {
     let file = subject.baseline.path.clone();
     let mut subject = subject;
@@ -69,10 +86,18 @@ pub fn judge(
     let around = around(baseline, capture, subject.changed_files);
     let widen = if around.versions.is_empty() { 1.0 } else { WIDEN };
     if is_judged {
-        let mut promised = promise::findings(&subject.terms.promises, capture);
-        for (stage, expected) in &baseline.stages {
-            let Some(observed) = capture.stages.get(stage) else { continue };
-            let delta = compare(expected, observed);
+        let both = baseline
+            .stages
+            .iter()
+            .filter_map(|(stage, expected)| Some((*stage, expected, capture.stages.get(stage)?)));
+        let deltas: Vec<_> = both
+            .map(|(stage, expected, observed)| (stage, expected, observed, compare(expected, observed)))
+            .collect();
+        for (stage, _, _, delta) in &deltas {
+            findings.extend(structure::paths(delta, *stage, &file));
+        }
+        promise::add(&mut findings, promise::findings(&subject.terms.promises, capture));
+        for (stage, expected, observed, delta) in &deltas {
             let layers = expected.layers.as_ref().map(|layers| layers.value.observation());
             let roles: BTreeMap<&str, Role> =
                 delta.rows.iter().map(|row| (row.kernel.as_str(), row.role)).collect();
@@ -81,18 +106,19 @@ pub fn judge(
                 (Some(before), Some(after)) => bodies::pairs(before, after, &role_of),
                 _ => Vec::new(),
             };
-            let clock = Clock { drift: time::drift(&delta), widen, is_waiting_known };
-            let of = StageOf { stage: *stage, delta: &delta, bodies: &bodies, clock, file: &file };
+            let clock = Clock { drift: time::drift(delta), widen, is_waiting_known };
+            let all = sets::sets(delta, &bodies::links(&bodies));
+            let sets = own::share(&mut findings, holders, *stage, delta, observed, &all);
+            let of = StageOf { stage: *stage, delta, all: &all, sets: &sets, clock, file: &file };
             findings.extend(stage_findings(&of, policy));
             let table = subject.triage.and_then(|triage| triage.stage(*stage));
-            let of_stage = findings.iter_mut().chain(&mut promised);
-            Scene::new(&delta, &bodies, table).complete(of_stage.filter(|one| one.stage == Some(*stage)));
-            subject.notes.extend(exposed::waiting(&delta, *stage, &policy.thresholds, clock));
+            let of_stage = findings.iter_mut().filter(|one| one.stage == Some(*stage));
+            Scene::new(delta, &bodies, table).complete(of_stage);
+            subject.notes.extend(exposed::waiting(delta, *stage, &policy.thresholds, clock));
             layer_diff.extend(layer_diff::diffs(*stage, &bodies));
-            price.push(price_of(&delta, *stage));
+            price.push(price_of(delta, *stage));
         }
-        cost::place(&mut promised, capture, subject.triage);
-        promise::add(&mut findings, promised);
+        cost::place(&mut findings, capture, subject.triage);
     }
     cause::attach(&mut findings, &around, subject.triage);
     let terms = subject.terms;
@@ -246,20 +272,21 @@ fn finish(
 struct StageOf<'a> {
     stage: Stage,
     delta: &'a StageDelta,
-    bodies: &'a [BodyPair<'a>],
+    /// What changed.
+    all: &'a [Set<'a>],
+    /// What of it no lost path holds.
+    sets: &'a [Set<'a>],
     clock: Clock,
     file: &'a str,
 }
 
 fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
-    let StageOf { stage, delta, clock, file, .. } = *of;
+    let StageOf { stage, delta, all, sets, clock, file } = *of;
     let thresholds = &policy.thresholds;
     let drift = clock.drift.factor;
-    let sets = sets::sets(delta, &bodies::links(of.bodies));
-    let mut findings = structure::paths(delta, stage, file);
-    findings.extend(structure::vanished(delta, stage, thresholds, &sets, file));
-    findings.extend(structure::priced(delta, stage, thresholds, &sets, drift, file));
-    findings.extend(structure::mixed(delta, stage, thresholds, &sets, drift, file));
+    let mut findings = structure::vanished(delta, stage, thresholds, all, file);
+    findings.extend(structure::priced(delta, stage, thresholds, sets, drift, file));
+    findings.extend(structure::mixed(delta, stage, thresholds, sets, drift, file));
     findings.extend(time::rows(delta, stage, thresholds, clock, file));
     findings.extend(exposed::communication(delta, stage, thresholds, clock, file));
     let overlap = exposed::streams(delta, stage, thresholds, file);

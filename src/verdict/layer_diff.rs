@@ -3,28 +3,36 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::align::Slot;
-use super::bodies::BodyPair;
+use super::bodies::{BodyPair, Part};
 use super::report::LayerDiff;
 use crate::triage::Stage;
 
 /// Unchanged kernels that are shown on each side of a change.
 const CONTEXT: usize = 3;
 
-/// A diff for each body that changed.
+/// A diff for each body that changed, and for what stands before the first or behind the last layer.
 pub fn diffs(stage: Stage, pairs: &[BodyPair<'_>]) -> Vec<LayerDiff> {
     pairs
         .iter()
-        .filter(|pair| !pair.is_same() || pair.before.repeats != pair.after.repeats)
-        .map(|pair| LayerDiff { stage, body: pair.before.id.clone(), text: text(stage, pair) })
+        .filter(|pair| {
+            let (before, after) = pair.part.repeats();
+            !pair.is_same() || before != after
+        })
+        .map(|pair| LayerDiff { stage, body: pair.part.id(), text: text(stage, pair) })
         .collect()
 }
 
 fn text(stage: Stage, pair: &BodyPair<'_>) -> String {
-    let (before, after) = (pair.before.repeats, pair.after.repeats);
-    let mut lines = vec![if before == after {
-        format!(" {} · layer {} ×{after}", stage.as_str(), pair.before.id)
-    } else {
-        format!(" {} · layer {} ×{before} → ×{after}", stage.as_str(), pair.before.id)
+    let (before, after) = pair.part.repeats();
+    let mut lines = vec![match pair.part {
+        Part::Prologue => format!(" {} · before the first layer", stage.as_str()),
+        Part::Epilogue => format!(" {} · behind the last layer", stage.as_str()),
+        Part::Layer { before: body, .. } if before == after => {
+            format!(" {} · layer {} ×{after}", stage.as_str(), body.id)
+        }
+        Part::Layer { before: body, .. } => {
+            format!(" {} · layer {} ×{before} → ×{after}", stage.as_str(), body.id)
+        }
     }];
     for (number, stream) in pair.streams.iter().enumerate() {
         let ids =
@@ -81,6 +89,8 @@ mod tests {
         LayersObservation {
             count: repeats,
             bodies: vec![BodyObservation { id: "A".to_owned(), repeats, streams }],
+            prologue: None,
+            epilogue: None,
         }
     }
 
@@ -112,6 +122,17 @@ mod tests {
                 " …",
             ]
         );
+    }
+
+    #[test]
+    fn what_changed_before_the_first_layer_is_shown() {
+        let side = |edge: &str| {
+            let mut side = layers(&["a b"], 48);
+            side.prologue = Some(edge.split_whitespace().map(str::to_owned).collect());
+            side
+        };
+        let lines = diff(&side("embed"), &side("embed cast"));
+        assert_eq!(lines, [" decode · before the first layer\n   embed  norm\n+  cast   norm"]);
     }
 
     #[test]

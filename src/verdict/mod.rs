@@ -19,6 +19,7 @@ mod layer_diff;
 mod lint;
 mod lost_path;
 mod outcome;
+mod own;
 mod policy;
 mod position;
 mod price;

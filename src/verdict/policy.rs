@@ -157,7 +157,9 @@ pub type RowLevels = BTreeMap<(Stage, String), Level>;
 pub fn apply_rows(finding: &mut Finding, rows: &RowLevels) {
     let Some(stage) = finding.stage else { return };
     let of_row = |subject: &String| rows.get(&(stage, subject.clone())).copied();
-    let level = if finding.kernels.is_empty() {
+    // A path has a row of its own, which speaks for it whatever it ran as.
+    let is_path = matches!(finding.code, Code::PathMissing | Code::PathPartial);
+    let level = if is_path || finding.kernels.is_empty() {
         of_row(&finding.subject)
     } else {
         let set: Vec<Option<Level>> = finding.kernels.iter().map(of_row).collect();

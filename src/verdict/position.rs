@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::align::exchanges;
-use super::bodies::{BodyPair, StreamPair};
+use super::bodies::{BodyPair, Part, StreamPair};
 use crate::common::text::count;
 
 /// Bodies that are named before the rest is counted.
@@ -12,9 +12,9 @@ const BODIES: usize = 3;
 /// Position of a kernel in its stream of a layer, counted from 1, and how many kernels that stream runs.
 type At = (usize, usize);
 
-/// Says for each layer where its kernels changed; where none of them did, where they run.
+/// Says for each part of a step where its kernels changed; where none of them did, where they run.
 ///
-/// `None` when no layer runs them.
+/// `None` when no layer runs them, nor what stands before and behind the layers.
 pub fn in_layers(kernels: &BTreeSet<&str>, pairs: &[BodyPair<'_>]) -> Option<String> {
     let changed = texts(pairs, |stream| changed(stream, kernels));
     let all = if changed.is_empty() { texts(pairs, |stream| running(stream, kernels)) } else { changed };
@@ -35,7 +35,12 @@ fn texts(pairs: &[BodyPair<'_>], places: impl Fn(&StreamPair<'_>) -> Vec<At>) ->
         let more = all.len() as u64 - 1;
         let rest = if more > 0 { format!(" and {}", count(more, "more place")) } else { String::new() };
         // A body that split in two has two pairs.
-        let text = format!("layer {} ×{}, kernel {at} of {of}{rest}", pair.after.id, pair.after.repeats);
+        let place = match pair.part {
+            Part::Prologue => "before the first layer".to_owned(),
+            Part::Layer { after, .. } => format!("layer {} ×{}", after.id, after.repeats),
+            Part::Epilogue => "behind the last layer".to_owned(),
+        };
+        let text = format!("{place}, kernel {at} of {of}{rest}");
         if !texts.contains(&text) {
             texts.push(text);
         }
@@ -78,7 +83,12 @@ mod tests {
             repeats: *repeats,
             streams: vec![words(stream)],
         });
-        LayersObservation { count: 0, bodies: bodies.collect() }
+        LayersObservation {
+            count: 0,
+            bodies: bodies.collect(),
+            prologue: Some(vec!["embed".to_owned()]),
+            epilogue: Some(Vec::new()),
+        }
     }
 
     fn position(subject: &str, kernels: &[&str]) -> Option<String> {
@@ -107,5 +117,6 @@ mod tests {
     #[test]
     fn what_no_layer_runs_has_no_position() {
         assert_eq!(position("sampler", &[]), None);
+        assert_eq!(position("embed", &[]).as_deref(), Some("before the first layer, kernel 1 of 1"));
     }
 }

@@ -81,6 +81,12 @@ impl<'d> Set<'d> {
     }
 }
 
+/// The rows of sets, in the order of the stage: the largest change of time first.
+pub fn rows<'d>(delta: &'d StageDelta, sets: &[Set<'d>]) -> Vec<&'d RowDelta> {
+    let is_in = |row: &&RowDelta| sets.iter().flat_map(|set| &set.rows).any(|one| one.kernel == row.kernel);
+    delta.rows.iter().filter(is_in).collect()
+}
+
 /// How many launches of a step a row has more than before.
 pub fn more(row: &RowDelta) -> f64 {
     row.after.launches - row.before.launches

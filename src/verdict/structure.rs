@@ -4,8 +4,8 @@ use super::code::Code;
 use super::finding::Finding;
 use super::lost_path::{name_of, ran_as, what_to_do};
 use super::policy::Thresholds;
-use super::price::{Total, is_structural, total};
-use super::sets::{Set, succeeds};
+use super::price::{Total, total};
+use super::sets::{Set, rows, succeeds};
 use crate::baseline::{Change, PathDelta, RowDelta, StageDelta};
 use crate::common::text::{digits3, launches, signed_percent, signed_time, time, times};
 use crate::triage::{PathState, Role, Stage};
@@ -81,13 +81,14 @@ pub fn vanished(
             Finding::new(Code::KernelVanished, &row.kernel, message)
                 .in_stage(stage)
                 .with_numbers(row.before.launches, 0.0, "launches/step")
+                .costing(row.price_ns())
                 .at(file, row.line)
                 .with_help("check that the server still does this work; a shorter step may be a broken one")
         })
         .collect()
 }
 
-/// The finding about all changed rows of a stage together; `None` when nothing changed.
+/// The finding about the rows of all sets of a stage together; `None` when nothing changed.
 pub fn priced(
     delta: &StageDelta,
     stage: Stage,
@@ -96,7 +97,7 @@ pub fn priced(
     drift: f64,
     file: &str,
 ) -> Option<Finding> {
-    let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
+    let changed: Vec<&RowDelta> = rows(delta, sets);
     let total = total(delta, changed.iter().copied(), drift);
     let code = if is_costly(total, thresholds) {
         Code::StructureCostlier
@@ -141,6 +142,7 @@ pub fn priced(
     let finding = Finding::new(code, &subject.kernel, message)
         .in_stage(stage)
         .with_numbers(tenth(sum(|row| row.before.ns)), tenth(sum(|row| row.after.ns)), "us/step")
+        .costing(total.ns)
         .at(file, subject.line)
         .with_evidence(evidence)
         .with_kernels(changed.iter().map(|row| row.kernel.clone()).collect())
@@ -155,7 +157,8 @@ fn is_costly(total: Total, thresholds: &Thresholds) -> bool {
     total.certain_pct >= thresholds.structure_pct && is_beyond_noise
 }
 
-/// Where the whole became cheaper, the sets inside that became dearer: one finding for all of them.
+/// Where the whole became cheaper, the sets inside that became dearer: one finding for all of them, when one is
+/// as certain as a stage that became dearer must be.
 pub fn mixed(
     delta: &StageDelta,
     stage: Stage,
@@ -165,7 +168,7 @@ pub fn mixed(
     file: &str,
 ) -> Option<Finding> {
     let price = |set: &Set<'_>| total(delta, set.rows.iter().copied(), drift);
-    let whole = total(delta, delta.rows.iter().filter(|row| is_structural(row)), drift);
+    let whole = total(delta, rows(delta, sets).into_iter(), drift);
     if whole.certain_pct > -thresholds.structure_pct {
         return None;
     }
@@ -174,7 +177,8 @@ pub fn mixed(
         .map(|set| (set, price(set)))
         .filter(|(set, total)| set.price_ns() > 0.0 && total.certain_pct >= thresholds.structure_pct)
         .collect();
-    let (first, cost) = dear.first()?;
+    let is_certain = |total: &Total| is_costly(*total, thresholds);
+    let (first, cost) = dear.iter().find(|(_, total)| is_certain(total))?;
     let subject = first.subject()?;
     let others = match dear.len() - 1 {
         0 => String::new(),
@@ -191,7 +195,9 @@ pub fn mixed(
     let evidence = dear
         .iter()
         .map(|(set, cost)| {
-            format!("{}: {} a step, {}", set.in_words().0, signed_time(cost.ns), signed_percent(cost.pct))
+            let doubt = if is_certain(cost) { "" } else { ", which is not certain" };
+            let (what, ns) = (set.in_words().0, signed_time(cost.ns));
+            format!("{what}: {ns} a step, {}{doubt}", signed_percent(cost.pct))
         })
         .collect();
     let rows = || dear.iter().flat_map(|(set, _)| &set.rows);
@@ -201,6 +207,7 @@ pub fn mixed(
         Finding::new(Code::Mixed, &subject.kernel, message)
             .in_stage(stage)
             .with_numbers(tenth(sum(|row| row.before.ns)), tenth(sum(|row| row.after.ns)), "us/step")
+            .costing(dear.iter().map(|(_, cost)| cost.ns).sum())
             .at(file, subject.line)
             .with_evidence(evidence)
             .with_kernels(kernels)
@@ -228,7 +235,8 @@ fn tenth(us: f64) -> f64 {
     (us * 10.0).round() / 10.0
 }
 
-fn row_evidence(row: &RowDelta) -> String {
+/// A changed row, in a line.
+pub fn row_evidence(row: &RowDelta) -> String {
     let word = match row.change {
         Change::Gone => "gone",
         Change::Came => "came",

@@ -223,6 +223,7 @@ fn finding(row: &RowDelta, moved: Moved, stage: Stage, file: &str) -> Finding {
     let mut finding = Finding::new(code, &row.kernel, in_words(row, moved))
         .in_stage(stage)
         .with_numbers(round(before), round(after), unit)
+        .costing(row.price_ns())
         .at(file, row.line)
         .with_help(if is_slower {
             "look for another tile, clock or input shape behind the same name"

@@ -162,13 +162,13 @@ fn a_capture_that_cannot_be_judged_is_one_error_however_many_rows_wait() {
 fn a_row_that_changed_with_others_passes_and_says_where_it_was_judged() {
     let scratch = recorded("cases-together");
     let scenario = checked(&scratch, &["--baseline", "b.yaml", "after"]);
-    let costlier = scenario.findings.iter().find(|one| one.code == Code::StructureCostlier).unwrap();
+    let lost = scenario.findings.iter().find(|one| one.code == Code::PathMissing).unwrap();
     let together: Vec<&Case> =
         scenario.cases.iter().filter(|case| case.message.starts_with("judged together with")).collect();
     assert!(!together.is_empty(), "{:#?}", scenario.cases);
     for case in together {
         assert_eq!((case.result, case.code), (CaseResult::Held, None));
-        assert!(costlier.kernels.contains(&case.subject) && case.message.contains(&costlier.subject));
+        assert!(lost.kernels.contains(&case.subject) && case.message.contains(&lost.subject));
     }
 }
 
@@ -185,8 +185,7 @@ fn a_lost_path_has_price_place_and_advice_and_stands_before_what_is_cheaper() {
         assert!(lost.layer.as_ref().is_some_and(|layer| layer.starts_with("layer ")), "{lost:?}");
         assert!(!lost.help.is_empty());
     }
-    let costlier = scenario.findings.iter().find(|one| one.code == Code::StructureCostlier).unwrap();
-    assert_eq!(costlier.price_ns, Some(stage));
+    assert!(scenario.findings.iter().all(|one| one.code != Code::StructureCostlier), "it is told once");
     let slower = scenario.findings.iter().find(|one| one.code == Code::KernelSlower).unwrap();
     assert!(slower.price_ns.is_some_and(|ns| ns > 0));
     // What a lost path costs is known without numbers of a baseline only where a promise says so; its place is.

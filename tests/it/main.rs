@@ -35,6 +35,7 @@ mod live_cpu;
 mod live_fake;
 mod live_faults;
 mod live_security;
+mod lost_paths;
 mod meaning;
 mod mistakes;
 mod overlap;

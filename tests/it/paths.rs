@@ -208,7 +208,8 @@ fn the_demo_names_the_lost_path_with_its_code() {
     assert!(lost["message"].as_str().unwrap().contains("split into separate kernels 96 times"), "{lost}");
     assert!(lost["evidence"].to_string().contains("python/sglang/srt/layers/layernorm.py"), "{lost}");
     assert!(lost["line"].as_u64().unwrap() > 3, "the baseline's row is named");
-    assert!(findings.iter().any(|one| one["code"] == "structure-costlier"));
+    assert!(lost["price_ns"].as_i64().unwrap() > 0, "{lost}");
+    assert!(findings.iter().all(|one| one["code"] != "structure-costlier"), "one change is one failure");
 }
 
 #[test]

@@ -68,7 +68,9 @@ fn judged_again_another_policy_decides() {
         .map(|finding| finding["code"].as_str().unwrap().to_owned())
         .collect();
     assert!(codes.len() >= 2, "{codes:?}");
-    // Every finding lowered, the run passes with warnings.
+    // Every finding lowered, the run passes with warnings; a lost path that only warns leaves its kernels to the
+    // price of structure.
+    let codes: Vec<String> = codes.into_iter().chain(["structure-costlier".to_owned()]).collect();
     let levels: Vec<String> = codes.iter().map(|code| format!("{code}=warn")).collect();
     let lower: Vec<&str> = levels.iter().flat_map(|level| ["--level", level.as_str()]).collect();
     let (code, lowered) = judged(&report, &lower);
@@ -94,6 +96,7 @@ fn judged_again_another_policy_decides() {
         .map(|finding| {
             format!("{}={}", finding["code"].as_str().unwrap(), finding["level"].as_str().unwrap())
         })
+        .chain(["structure-costlier=deny".to_owned()])
         .collect();
     let raise: Vec<&str> = raise.iter().flat_map(|level| ["--level", level.as_str()]).collect();
     let (code, raised) = judged(&lowered_file, &raise);
@@ -138,6 +141,18 @@ fn the_waiver_of_the_comment_accepts_what_fails_once_it_is_filled_in() {
         .replace("owner: ", "owner: \"@me\"")
         .replace("until: ", "until: 2999-12-31");
     let pasted = scratch.file("filled.yaml", format!("{baseline}{filled}"));
+    // A waived path no longer holds the kernels that changed with it, so their price fails by itself.
+    let (code, path_waived) = judged(&report, &["--baseline", arg(&pasted)]);
+    let open: Vec<&Value> = path_waived["scenarios"][0]["findings"].as_array().unwrap().iter().collect();
+    let open: Vec<&&Value> =
+        open.iter().filter(|one| one["level"] == "deny" && one["waived_by"].is_null()).collect();
+    assert_eq!((code, open.len()), (1, 1), "{open:?}");
+    assert_eq!(open[0]["code"], "structure-costlier");
+    let more = format!(
+        "  - {{ finding: structure-costlier, subject: {}, reason: a trial, owner: \"@me\", until: 2999-12-31 }}\n",
+        open[0]["subject"].as_str().unwrap()
+    );
+    let pasted = scratch.file("filled.yaml", format!("{baseline}{filled}{more}"));
     let (code, judged) = judged(&report, &["--baseline", arg(&pasted)]);
     assert_eq!(
         (code, judged["verdict"].as_str()),

@@ -28,4 +28,4 @@ pub use file::schema;
 pub use gates::{Facts, Gates, Vendor};
 pub use lint::{Problem, failed_family_examples};
 pub use lookup::{Use, Way};
-pub use rows::{Found, Rungs, find};
+pub use rows::{Found, LADDER, Rungs, find};

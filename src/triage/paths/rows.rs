@@ -51,6 +51,9 @@ impl<'t> Seen<'t> {
     }
 }
 
+/// What stands between two rungs in the evidence of a ladder.
+pub const LADDER: &str = " → ";
+
 /// How often a path ran in one of its forms, and as what.
 #[derive(Default)]
 struct Tally {
@@ -210,7 +213,7 @@ fn count(
                     *split.places.entry(place.at()).or_default() += time;
                 }
             }
-            split.add(ids.join(" → "), sequence.runs, sequence.time(range));
+            split.add(ids.join(LADDER), sequence.runs, sequence.time(range));
         }
     }
     (fused, split)
