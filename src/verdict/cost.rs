@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use super::bodies::{self, BodyPair};
 use super::code::Code;
 use super::finding::Finding;
+use super::own::is_path;
 use super::position;
 use super::sets::{self, Set};
 use crate::baseline::{Observation, RowDelta, StageDelta, promise_matches};
-use crate::triage::paths::ran_as;
+use crate::triage::paths::{LADDER, ran_as};
 use crate::triage::{Role, StageTriage, Triage};
 
 /// One stage on both sides, as far as prices and places need it.
@@ -97,11 +98,6 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the subject of a finding is a path that did not run everywhere.
-fn is_path(code: Code) -> bool {
-    matches!(code, Code::PathMissing | Code::PathPartial)
-}
-
 /// Whether the subject of a finding is a pattern of kernel ids.
 fn is_pattern(code: Code) -> bool {
     matches!(code, Code::KernelForbidden | Code::KernelMissing | Code::LaunchesOutOfRange)
@@ -124,6 +120,6 @@ fn kernels_of<'f>(finding: &'f Finding, stage: Option<&'f StageTriage>) -> BTree
     let mut kernels: BTreeSet<&str> = finding.kernels.iter().map(String::as_str).collect();
     kernels.insert(&finding.subject);
     let paths = stage.iter().flat_map(|stage| &stage.paths).filter(|row| row.path == finding.subject);
-    kernels.extend(paths.flat_map(|row| &row.evidence).flat_map(|form| form.split(" → ")));
+    kernels.extend(paths.flat_map(|row| &row.evidence).flat_map(|form| form.split(LADDER)));
     kernels
 }

@@ -87,6 +87,27 @@ fn one_comment_is_written_then_kept_and_says_when_all_is_green_again() {
 }
 
 #[test]
+fn what_is_waived_is_not_called_resolved() {
+    let repository = Repository::new("comment-waived");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    assert_eq!(repository.comment(&fake, "red", &event, "1", &[]).code, 0);
+    let waivers: Vec<String> =
+        ["path-missing:fused-residual-add-rmsnorm", "structure-costlier:flashinfer-fused-add-rms-norm-bf16"]
+            .iter()
+            .map(|of| format!("Profgate-Waive: {of} owner=@me reason=wanted\n"))
+            .collect();
+    repository.scratch.file("waivers.txt", waivers.concat());
+    let again = ["report", "red/report.json", "--trailers", "waivers.txt", "--report-dir", "waived"];
+    let again = run_with(&repository.scratch.path(""), &again, &[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(repository.comment(&fake, "waived", &event, "2", &[]).code, 0);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.starts_with("**Pass") && only.body.contains("waived"), "{}", only.body);
+    assert!(!only.body.contains("is resolved"), "{}", only.body);
+}
+
+#[test]
 fn a_green_run_without_a_comment_stays_silent_unless_it_is_asked_to_speak() {
     let repository = Repository::new("comment-green");
     let fake = Fake::github("me/engine", 7, "c1");

@@ -51,7 +51,8 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
         Decision::Silent(why) => Ok(Outcome::Silent(why)),
         Decision::Update(id) => {
             let was_red = ours.iter().any(|posted| posted.id == id && is_red(&posted.body));
-            let resolved = if was_red && comment.news.has_passed { RESOLVED } else { "" };
+            // What is waived or only warned of is still there.
+            let resolved = if was_red && comment.news.is_quiet { RESOLVED } else { "" };
             let text = format!("{}\n{resolved}{}\n", comment.body.trim_end(), comment.marker);
             match forge.update(id, &text) {
                 // Somebody removed it since it was listed.
@@ -67,7 +68,7 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
     }
 }
 
-/// What a comment says that was red and is green now.
+/// What a comment says that was red, now that nothing is found any more.
 const RESOLVED: &str = "\nWhat this comment told of before is resolved.\n";
 
 /// Whether a comment, by its first line, says anything else than that the gate passed.

@@ -3,7 +3,7 @@
 
 use super::Ground;
 use crate::triage::model::{KernelRow, PathRow, PathState};
-use crate::triage::paths::Way;
+use crate::triage::paths::{LADDER, Way};
 
 /// The class of a path that another framework has.
 const ELSEWHERE: &str = "mainline-elsewhere";
@@ -53,7 +53,7 @@ fn is_open(path: &PathRow) -> bool {
 }
 
 fn has_rung(path: &PathRow, kernel: &str) -> bool {
-    path.evidence.iter().flat_map(|form| form.split(" → ")).any(|one| one == kernel)
+    path.evidence.iter().flat_map(|form| form.split(LADDER)).any(|one| one == kernel)
 }
 
 fn says_of_ladder(path: &PathRow, kernel: &KernelRow, ground: &Ground<'_>) -> String {
