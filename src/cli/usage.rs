@@ -3,7 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::error::CliError;
-use crate::common::text::shorten_middle;
+use crate::common::text::{shell_word, shorten_middle};
 
 /// Longest part of the typed command that is shown.
 const TYPED: usize = 200;
@@ -32,17 +32,8 @@ fn what(error: &clap::Error) -> String {
 }
 
 fn place(typed: &[String]) -> String {
-    let words: Vec<String> = typed.iter().map(|word| quoted(word)).collect();
+    let words: Vec<String> = typed.iter().map(|word| shell_word(word)).collect();
     shorten_middle(&format!("profgate {}", words.join(" ")), TYPED)
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// What was meant if that is near, else what is possible, else how the command is used.

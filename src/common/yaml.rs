@@ -55,10 +55,10 @@ impl YamlError {
 ///
 /// `path` only labels errors; nothing is opened here.
 pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, YamlError> {
-    serde_yaml::from_str(text).map_err(|error| explain(&error, path))
+    serde_yaml::from_str(text).map_err(|error| explain(&error, text, path))
 }
 
-fn explain(error: &serde_yaml::Error, path: &Path) -> YamlError {
+fn explain(error: &serde_yaml::Error, text: &str, path: &Path) -> YamlError {
     let error = error.without_snippet();
     let place = error.location();
     let (message, help) = match error {
@@ -78,6 +78,16 @@ fn explain(error: &serde_yaml::Error, path: &Path) -> YamlError {
             (format!("unknown value `{variant}`"), Some(help))
         }
         serde_yaml::Error::SerdeMissingField { field, .. } => (format!("key `{field}` is missing"), None),
+        serde_yaml::Error::NullIntoString { .. } => {
+            let key = place.and_then(|place| key_before(text, place.line(), place.column()));
+            let message =
+                key.map_or_else(|| "a value is missing".to_owned(), |key| format!("`{key}` has no value"));
+            (message, Some("write one behind the colon".to_owned()))
+        }
+        serde_yaml::Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("a key");
+            (format!("`{key}` stands twice"), Some("put what both hold under one of them".to_owned()))
+        }
         other => (first_line(&other.to_string()), None),
     };
     YamlError {
@@ -87,6 +97,22 @@ fn explain(error: &serde_yaml::Error, path: &Path) -> YamlError {
         message,
         help,
     }
+}
+
+/// The key whose value is missing at a place: the parser points at the colon, or behind it.
+fn key_before(text: &str, line: u64, column: u64) -> Option<&str> {
+    let line = text.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?;
+    let column = usize::try_from(column.checked_sub(1)?).ok()?;
+    let at = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+    let (before, behind) = line.split_at_checked(at)?;
+    let key = match before.trim_end().strip_suffix(':') {
+        Some(key) => key,
+        None if behind.starts_with(':') => before,
+        None => return None,
+    };
+    let is_edge = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
+    let start = key.rfind(is_edge).map_or(0, |at| at + 1);
+    key.get(start..).filter(|key| !key.is_empty())
 }
 
 /// The parser appends the place in words; ours is printed on its own line.

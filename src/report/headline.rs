@@ -3,7 +3,7 @@
 use super::select::{self, Mark, Shown};
 use super::unit::signed_time;
 use crate::common::text::{count, shorten_middle};
-use crate::verdict::{CheckReport, Outcome};
+use crate::verdict::{CheckReport, Code, Outcome};
 
 /// Longest name in a headline.
 const NAME: usize = 60;
@@ -42,15 +42,19 @@ pub fn sentence(report: &CheckReport) -> String {
 
 fn passed(report: &CheckReport, all: &[Shown<'_>]) -> String {
     let improved = select::improvements(report).len() as u64;
-    let mut text = if all.is_empty() && improved == 0 {
+    let waived = with(all, Mark::Waived);
+    let mut text = if !waived.is_empty() {
+        let is = if waived.len() == 1 { "is" } else { "are" };
+        format!(
+            "{} in {} {is} accepted by waivers; nothing else got worse.",
+            count(waived.len() as u64, "finding"),
+            scenarios(&waived)
+        )
+    } else if all.is_empty() && improved == 0 {
         format!("no change in {}; nothing to do.", count(report.scenarios.len() as u64, "scenario"))
     } else {
         format!("nothing got worse in {}.", count(report.scenarios.len() as u64, "scenario"))
     };
-    let waived = with(all, Mark::Waived).len() as u64;
-    if waived > 0 {
-        text.push_str(&format!(" {} waived.", count(waived, "finding")));
-    }
     if improved > 0 {
         text.push_str(&format!(
             " {}: record the baseline anew to keep what was gained.",
@@ -122,7 +126,17 @@ fn about(some: &[Shown<'_>]) -> Option<String> {
         text.push_str(&format!(" and {}", count(others, "more finding")));
     }
     text.push_str(&format!(" in {}", scenarios(some)));
+    if let Some(whole) = cheaper_as_a_whole(worst) {
+        text.push_str(&format!(", though all that changed there makes {whole} a step"));
+    }
     Some(text)
+}
+
+/// What a mixed change comes to: its dearer part alone reads as a loss.
+fn cheaper_as_a_whole(shown: &Shown<'_>) -> Option<String> {
+    let is_mixed = shown.finding.code == Code::Mixed;
+    let price = shown.scenario.price.iter().find(|price| Some(price.stage) == shown.finding.stage)?;
+    is_mixed.then(|| signed_time(price.structural_ns))
 }
 
 fn scenarios(some: &[Shown<'_>]) -> String {
@@ -184,6 +198,7 @@ pub fn tally(report: &CheckReport) -> String {
 mod tests {
     use super::*;
     use crate::report::fixture;
+    use crate::verdict::Level;
 
     #[test]
     fn every_verdict_says_what_it_rests_on_and_what_to_do() {
@@ -193,11 +208,18 @@ mod tests {
         insta::assert_snapshot!(say(&fixture::mixed()), @r#"Fail: `fused-qknorm-rope` (path-missing, decode, +310 µs a step) and 1 more finding in `qwen3-30b-decode`. To do: check the server's flags: `--enable-fused-qk-norm-rope` switches it on. 1 scenario could not be judged. 1 scenario has no baseline."#);
         insta::assert_snapshot!(say(&fixture::run(vec![fixture::unjudged()])), @r#"Inconclusive: `mistral-prefill` could not be judged: no GPU activity was recorded. To do: profile with GPU activities on while requests run."#);
         insta::assert_snapshot!(say(&fixture::run(vec![fixture::missing_baseline()])), @r#"No baseline: nothing to compare with in `llama-mixed`. Record a baseline with `profgate baseline record`."#);
-        insta::assert_snapshot!(say(&fixture::run(vec![fixture::waived()])), @r#"Pass: nothing got worse in 1 scenario. 1 finding waived."#);
+        insta::assert_snapshot!(say(&fixture::run(vec![fixture::waived()])), @r#"Pass: 1 finding in `deepseek` is accepted by waivers; nothing else got worse."#);
         let mut warned = fixture::failing();
         warned.findings.drain(..2);
         warned.verdict = Outcome::Warn;
         insta::assert_snapshot!(say(&fixture::run(vec![warned])), @r#"Pass with warnings: look at `fmha-trtllm-gen` (kernel-slower, decode, +288 µs a step) in `qwen3-30b-decode`; nothing fails the gate."#);
+        let mut mixed = fixture::failing();
+        mixed.findings.truncate(1);
+        mixed.findings[0].code = Code::Mixed;
+        mixed.findings[0].level = Level::Warn;
+        mixed.price[0].structural_ns = -55_700;
+        mixed.verdict = Outcome::Warn;
+        insta::assert_snapshot!(say(&fixture::run(vec![mixed])), @r#"Pass with warnings: look at `fused-qknorm-rope` (mixed, decode, +310 µs a step) in `qwen3-30b-decode`, though all that changed there makes −55.7 µs a step; nothing fails the gate."#);
         let mut improved = fixture::failing();
         improved.findings.clear();
         improved.verdict = Outcome::Pass;

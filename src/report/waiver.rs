@@ -9,6 +9,7 @@ use crate::verdict::{Code, Finding, Kind, ScenarioReport};
 /// For each scenario with failing findings among those shown, the YAML that would accept them.
 ///
 /// Reason, owner and last day are for a person to fill in: nothing that is pasted as it stands accepts anything.
+/// Where the baseline has waivers already, the rows alone are told: the key may not stand twice.
 pub fn texts<'a>(shown: &[Shown<'a>]) -> Vec<(&'a ScenarioReport, String)> {
     let mut texts: Vec<(&ScenarioReport, String)> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -19,10 +20,16 @@ pub fn texts<'a>(shown: &[Shown<'a>]) -> Vec<(&'a ScenarioReport, String)> {
         }
         match texts.iter_mut().find(|(scenario, _)| std::ptr::eq(*scenario, row.scenario)) {
             Some((_, text)) => text.push_str(&line),
+            None if has_waivers(row.scenario) => texts.push((row.scenario, line)),
             None => texts.push((row.scenario, format!("waivers:\n{line}"))),
         }
     }
     texts
+}
+
+/// Whether the baseline of a scenario has waivers.
+pub fn has_waivers(scenario: &ScenarioReport) -> bool {
+    scenario.waivers.iter().any(|waiver| waiver.file == scenario.baseline.path)
 }
 
 /// A doubt cannot be waived: nothing was judged. Nor can a waiver.

@@ -8,6 +8,7 @@ use super::record::record;
 use super::terms;
 use crate::baseline::{self, Observation, observe};
 use crate::common::date::Date;
+use crate::common::text::shell_word;
 use crate::common::yaml::YamlError;
 use crate::source::{self, SourceError};
 use crate::triage::Catalogs;
@@ -257,8 +258,14 @@ fn one(
     let finding = Finding::new(Code::BaselineMissing, &path, format!("there is no baseline at {path}"))
         .at(&path, 0)
         .with_help(format!(
-            "record one: profgate baseline record {} -o {path}",
-            scenario.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ")
+            "record one with `profgate baseline record {} -o {}`",
+            scenario
+                .inputs
+                .iter()
+                .map(|input| shell_word(&input.display().to_string()))
+                .collect::<Vec<_>>()
+                .join(" "),
+            shell_word(&path)
         ));
     if scenario.promises.is_empty() {
         return Ok(with_basis(unjudged(subject(notes), finding, &policy), None));

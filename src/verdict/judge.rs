@@ -120,6 +120,7 @@ fn judge_with(
         }
         cost::place(&mut findings, capture, subject.triage);
     }
+    to_stage_lines(&mut findings, baseline, &file);
     cause::attach(&mut findings, &around, subject.triage);
     let terms = subject.terms;
     let waivers = waiver::apply(&mut findings, &terms.waivers, &price, terms.today, is_judged);
@@ -149,6 +150,14 @@ pub fn judge_promises(
         report.verdict = Outcome::of(&report.findings).max(Outcome::of(&report.improvements));
     }
     report
+}
+
+/// A finding about what has no row of its own, such as a kernel that came, stands at its stage.
+fn to_stage_lines(findings: &mut [Finding], baseline: &Baseline, file: &str) {
+    for finding in findings.iter_mut().filter(|one| one.line.is_none() && one.file.as_deref() == Some(file)) {
+        let stage = finding.stage.and_then(|stage| baseline.stages.get(&stage));
+        finding.line = stage.map(|stage| stage.steps.referenced.line()).filter(|line| *line > 0);
+    }
 }
 
 /// What changed besides the kernels, where both sides tell.

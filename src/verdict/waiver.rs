@@ -109,10 +109,14 @@ impl Waiver {
             return Err(YamlError::at(path, row, "the waiver names no subject")
                 .with_help("copy the subject of the finding from the report"));
         }
-        for (text, what) in [(&value.reason, "reason"), (&value.owner, "owner")] {
+        let filled_in = [
+            (&value.reason, "reason", "say why it is accepted"),
+            (&value.owner, "owner", "say who answers for it"),
+            (&value.until, "last day", "write the last day on which it counts, such as `until: 2027-01-31`"),
+        ];
+        for (text, what, help) in filled_in {
             if text.value.trim().is_empty() {
-                return Err(YamlError::at(path, text, format!("the waiver has no {what}"))
-                    .with_help("say why it is accepted, and who answers for it"));
+                return Err(YamlError::at(path, text, format!("the waiver has no {what}")).with_help(help));
             }
         }
         let until = value.until.value.parse::<Date>().map_err(|error| {

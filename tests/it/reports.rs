@@ -136,6 +136,7 @@ fn the_waiver_of_the_comment_accepts_what_fails_once_it_is_filled_in() {
     let pasted = scratch.file("pasted.yaml", format!("{baseline}{waivers}"));
     let unfilled = again(&report, &["--baseline", arg(&pasted)]);
     assert_eq!(unfilled.code, 2, "{}", unfilled.stdout);
+    assert!(unfilled.stderr.contains("`reason` has no value"), "{}", unfilled.stderr);
     let filled = waivers
         .replace("reason: ", "reason: \"a trial\"")
         .replace("owner: ", "owner: \"@me\"")

@@ -113,7 +113,12 @@ fn held(before: &Known, after: &Known) -> ScenarioReport {
         terms: &Terms::none(),
         changed_files: &[],
     };
-    judge(subject, &before.baseline, &after.observation, &Policy::default())
+    let report = judge(subject, &before.baseline, &after.observation, &Policy::default());
+    for finding in report.findings.iter().chain(&report.improvements) {
+        let is_in_file = finding.file.as_deref() == Some("b.yaml") && finding.stage.is_some();
+        assert!(!is_in_file || finding.line.is_some(), "{} has no line", finding.message);
+    }
+    report
 }
 
 fn row(before: &str, after: &str, report: &ScenarioReport) -> String {

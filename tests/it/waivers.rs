@@ -66,6 +66,41 @@ fn a_waived_finding_passes_and_is_still_shown() {
 }
 
 #[test]
+fn a_waiver_that_is_not_filled_in_names_what_it_lacks_and_its_line() {
+    let scratch = slower("unfilled");
+    for (row, said) in [
+        ("reason: , owner: o, until: 2027-01-31", "`reason` has no value"),
+        ("reason: r, owner: \"\", until: 2027-01-31", "the waiver has no owner"),
+        ("reason: r, owner: o, until:  ", "`until` has no value"),
+        ("reason: r, owner: o, max-delta: 8%,\n      until: ", "`until` has no value"),
+        ("reason: r, owner: o, until: \"\"", "the waiver has no last day"),
+    ] {
+        waive(&scratch, &[&format!("finding: kernel-slower, subject: {SUBJECT}, {row}")]);
+        let text = std::fs::read_to_string(scratch.path("b.yaml")).unwrap();
+        let (run, _) = check(&scratch, "after", &[]);
+        assert_eq!(run.code, 2, "{row}");
+        assert!(run.stderr.contains(said), "{row}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("b.yaml:{}:", text.lines().count())), "{row}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn waivers_beside_waivers_are_refused_and_the_comment_offers_rows_alone() {
+    let scratch = slower("beside");
+    waive(&scratch, &["finding: kernel-slower, subject: other, reason: r, owner: o, until: 2027-01-31"]);
+    assert_eq!(check(&scratch, "after", &[]).0.code, 1);
+    let comment = std::fs::read_to_string(scratch.path("profgate-report/comment.md")).unwrap();
+    let (_, rest) = comment.split_once("<pre lang=\"yaml\">\n").unwrap();
+    assert!(rest.starts_with("  - { finding: kernel-slower, "), "{rest}");
+    assert!(comment.contains("Add these rows to the `waivers:` of"), "{comment}");
+    let twice = format!("{}waivers: []\n", std::fs::read_to_string(scratch.path("b.yaml")).unwrap());
+    scratch.file("b.yaml", twice);
+    let (run, _) = check(&scratch, "after", &[]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("`waivers` stands twice"), "{}", run.stderr);
+}
+
+#[test]
 fn a_waiver_covers_its_size_its_stage_and_its_days() {
     let scratch = slower("waiver-limits");
     for (more, code, found, state) in [

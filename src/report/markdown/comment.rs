@@ -355,6 +355,16 @@ mod tests {
         assert!(text.len() <= BUDGET);
         assert!(text.contains("290 more findings, 290 of which fail the gate"), "{text}");
         assert!(text.contains("more rows below 1 % of GPU time"), "{text}");
+        // Each form is used where the one before does not fit.
+        let forms = FORMS.map(|form| render(&report, form));
+        assert!(
+            forms.windows(2).all(|two| two[0].len() > two[1].len()),
+            "{:?}",
+            forms.each_ref().map(String::len)
+        );
+        for form in &forms {
+            assert_eq!(within(&report, form.len()), *form);
+        }
         let mut last = usize::MAX;
         assert!(!text.contains("Left out for length"), "{text}");
         for budget in [12_000, 6_000, 4_000] {

@@ -160,10 +160,12 @@ pub fn waivers(out: &mut String, report: &CheckReport, shown: &[Shown<'_>]) {
         } else {
             String::new()
         };
+        let what = if waiver::has_waivers(scenario) { "these rows to the `waivers:`" } else { "this" };
+        let to = if waiver::has_waivers(scenario) { "of" } else { "to" };
         let _ = writeln!(
             out,
             "\n<details><summary>To accept what fails{of} for a while</summary>\n\n\
-             Add this to {} with a reason, an owner and the last day on which it holds.\n\n{}\n\n</details>",
+             Add {what} {to} {} with a reason, an owner and the last day on which it holds.\n\n{}\n\n</details>",
             MdCode::new(&scenario.baseline.path),
             MdPre::yaml(&text),
         );

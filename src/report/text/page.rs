@@ -266,14 +266,36 @@ fn wrap(text: &str, first: usize, others: usize) -> Vec<String> {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(&shorten_middle(&word, room.max(1)));
+        if is_command(&word) {
+            line.push_str(&word);
+        } else {
+            line.push_str(&shorten_middle(&word, room.max(1)));
+        }
     }
     lines.push(line);
     lines
 }
 
-/// The words of a text; a unit stays with its number.
+/// How a command of ours begins in a sentence. It is copied, so that it stands on one line whatever the width.
+const COMMAND: &str = "`profgate ";
+
+fn is_command(word: &str) -> bool {
+    word.starts_with(COMMAND)
+}
+
+/// The words of a text. A unit stays with its number, a command with its arguments.
 fn words(text: &str) -> Vec<String> {
+    let Some((before, rest)) = text.split_once(COMMAND) else { return plain_words(text) };
+    let Some((arguments, after)) = rest.split_once('`') else { return plain_words(text) };
+    let mut all = plain_words(before);
+    let glued = after.find(' ').unwrap_or(after.len());
+    let (mark, after) = after.split_at_checked(glued).unwrap_or((after, ""));
+    all.push(format!("{COMMAND}{arguments}`{mark}"));
+    all.extend(words(after));
+    all
+}
+
+fn plain_words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let is_unit = ["%", "µs", "ms", "s"].contains(&word.trim_end_matches([',', ';', '.', ':', ')']));
@@ -302,6 +324,16 @@ mod tests {
     #[test]
     fn a_unit_stays_with_its_number() {
         assert_eq!(wrap("it moved by 12.5 %, or 3 µs", 17, 17), ["it moved by", "12.5 %, or 3 µs"]);
+    }
+
+    #[test]
+    fn a_command_is_never_broken() {
+        let text = "record one with `profgate baseline record a/b c/d -o e/f.yaml`, then commit it";
+        assert_eq!(
+            wrap(text, 20, 20),
+            ["record one with", "`profgate baseline record a/b c/d -o e/f.yaml`,", "then commit it"]
+        );
+        assert_eq!(wrap("`profgate is open", 10, 10), ["`profgate", "is open"]);
     }
 
     #[test]
