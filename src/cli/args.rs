@@ -152,6 +152,9 @@ pub struct TriageArgs {
     /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
     #[arg(long, value_name = "FILE")]
     pub server_log: Vec<PathBuf>,
+    /// Hints that somebody else wrote, an agent say: a list of stage, path, level and signals, shown below the tables
+    #[arg(long, value_name = "FILE")]
+    pub similarity_note: Option<PathBuf>,
     /// Profile this running server too, for the source lines: one that runs without graphs
     #[arg(long, value_name = "URL", conflicts_with = "mapping")]
     pub mapping_url: Option<String>,

@@ -1,5 +1,6 @@
 //! `profgate triage`: one capture, three tables.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::args::{RankArg, TriageArgs, TriageFormat};
@@ -8,8 +9,10 @@ use super::error::CliError;
 use super::live;
 use super::live_args::LiveArgs;
 use crate::report;
+use crate::source;
 use crate::trace::HealthCode;
-use crate::triage::Triage;
+use crate::triage::paths::similarity_note;
+use crate::triage::{Similarity, Stage, Triage};
 use crate::verdict::doubts_about_capture;
 
 /// Reads a capture and prints what rank 0, or the rank asked for, or each rank did.
@@ -26,7 +29,10 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
         Some(RankArg::All) | None => None,
     };
     let options = context.load_options(rank, &args.server_log, &progress);
-    let capture = context.load(inputs, mapping, &options)?;
+    let mut capture = context.load(inputs, mapping, &options)?;
+    if let Some(path) = &args.similarity_note {
+        add_note(&mut capture.ranks, path, context)?;
+    }
     for note in &capture.notes {
         context.note(note);
     }
@@ -59,6 +65,27 @@ pub fn run(args: &TriageArgs, context: &Context) -> Result<u8, CliError> {
             exit: 3,
         }),
     }
+}
+
+/// Puts the hints of somebody else's note below the tables of the ranks whose stages it speaks of.
+fn add_note(ranks: &mut [Triage], path: &Path, context: &Context) -> Result<(), CliError> {
+    let text = source::read_text(path).map_err(|error| CliError {
+        what: "cannot read the similarity note".to_owned(),
+        place: format!("{}: {error}", path.display()),
+        help: "check the path and its permissions".to_owned(),
+        exit: 5,
+    })?;
+    let stages: BTreeSet<Stage> =
+        ranks.iter().flat_map(|rank| &rank.stages).map(|stage| stage.stage).collect();
+    let stages: Vec<Stage> = stages.into_iter().collect();
+    let hints = similarity_note(&text, path, &context.catalogs()?.paths, &stages)
+        .map_err(|error| CliError::yaml("similarity note", &error))?;
+    for rank in ranks {
+        let is_of_rank = |hint: &&Similarity| rank.stage(hint.stage).is_some();
+        let of_rank: Vec<Similarity> = hints.iter().filter(is_of_rank).cloned().collect();
+        rank.similarity.extend(of_rank);
+    }
+    Ok(())
 }
 
 /// The captures of running servers that were asked for.

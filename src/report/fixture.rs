@@ -471,6 +471,7 @@ pub fn hostile_triage(name: &str) -> Triage {
         path: name.to_owned(),
         level: "low".to_owned(),
         signals: vec![name.to_owned()],
+        by: None,
     }];
     triage
 }

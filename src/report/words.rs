@@ -4,8 +4,8 @@ use super::unit::{percent, time};
 use crate::common::link::DocsUrl;
 use crate::common::text::{count, digits3, launches};
 use crate::triage::{
-    FoundBy, HealthEntry, KernelRow, Kin, Mode, OverlapRow, PathRow, Site, StageEvidence, StageTriage,
-    TraceEntry, Triage,
+    FoundBy, HealthEntry, KernelRow, Kin, Mode, OverlapRow, PathRow, Similarity, Site, StageEvidence,
+    StageTriage, TraceEntry, Triage,
 };
 use crate::verdict::{Code, explained_at};
 
@@ -214,6 +214,11 @@ fn graph_off(framework: &str) -> &'static str {
             "graphs off (SGLang: `--disable-cuda-graph --disable-piecewise-cuda-graph`; vLLM: `--enforce-eager`)"
         }
     }
+}
+
+/// Whose hint it is, where it is not profgate's own.
+pub fn written_in(hint: &Similarity) -> String {
+    hint.by.as_ref().map_or_else(String::new, |file| format!(" (not by profgate: written in {file})"))
 }
 
 /// One defect of the capture.

@@ -311,3 +311,16 @@ fn a_shared_directory_that_is_not_here_is_not_made_here() {
     assert!(run.stderr.contains("no such directory") && !absent.exists(), "{}", run.stderr);
     assert_eq!(fake.profiler_calls(), Vec::<String>::new());
 }
+
+#[test]
+fn w59_a_number_that_makes_no_sense_is_refused_and_not_mended() {
+    let scratch = Scratch::new("live-numbers");
+    let fake = Fake::start(Setup::new(Engine::Sglang));
+    for wrong in
+        [["--decode-batch", "0"], ["--prefill-concurrency", "0"], ["--num-steps", "0"], ["--repeats", "0"]]
+    {
+        let run = capture(&fake, &scratch, &wrong);
+        assert_eq!(run.code, 2, "{wrong:?}: {}", run.stderr);
+    }
+    assert_eq!(fake.profiler_calls(), Vec::<String>::new());
+}

@@ -279,3 +279,28 @@ fn the_catalog_says_why_a_name_matches() {
     assert!(unknown.stdout.contains("none claims it"), "{}", unknown.stdout);
     assert!(unknown.stdout.contains("No path looks for it.") && !unknown.stdout.contains('\u{1b}'));
 }
+
+#[test]
+fn a_note_of_somebody_else_is_shown_as_such_and_held_to_the_rules() {
+    let scratch = Scratch::new("similarity-note");
+    let capture = scratch.capture("capture", &presets::moe_decode());
+    let hint = "- { stage: decode, path: fused-residual-add-rmsnorm, level: medium, signals: [order, 'model.py:7'] }\n";
+    let note = scratch.file("agent.yaml", hint);
+    let with =
+        |more: &[&str]| run(&[&["triage", arg(&capture), "--similarity-note", arg(&note)], more].concat());
+    let json: Value = serde_json::from_str(&with(&["--format", "json"]).stdout).unwrap();
+    let last = json["similarity"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["by"], &last["level"]), (&Value::from("agent.yaml"), &Value::from("medium")), "{last}");
+    for format in ["text", "markdown"] {
+        let page = with(&["--format", format]).stdout;
+        let (_, below) = page.split_once("AI similarity judgment").unwrap();
+        let below = below.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(below.contains("not by profgate: written in agent.yaml"), "{format}: {below}");
+    }
+    scratch.file("agent.yaml", hint.replace("decode", "prefill"));
+    let wrong = with(&[]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stdout);
+    assert!(wrong.stderr.contains("the capture has no stage `prefill`"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("agent.yaml:1:12"), "{}", wrong.stderr);
+    assert_eq!(run(&["triage", arg(&capture), "--similarity-note", "/nowhere.yaml"]).code, 5);
+}

@@ -30,11 +30,12 @@ pub fn triage(triage: &Triage, min_share: f64) -> String {
         for hint in &triage.similarity {
             let _ = writeln!(
                 out,
-                "- {} in {}: {}. {}",
+                "- {} in {}: {}. {}{}",
                 MdCode::new(&hint.path),
                 hint.stage.as_str(),
                 MdCell::new(&hint.level),
-                MdCell::new(&hint.signals.join("; "))
+                MdCell::new(&hint.signals.join("; ")),
+                MdCell::new(&words::written_in(hint))
             );
         }
     }

@@ -30,11 +30,12 @@ pub fn triage(triage: &Triage, min_share: f64, width: usize, color: bool) -> Str
         page.heading(words::SIMILARITY);
         for hint in &triage.similarity {
             let text = format!(
-                "{} in {}: {}. {}",
+                "{} in {}: {}. {}{}",
                 hint.path,
                 hint.stage.as_str(),
                 hint.level,
-                hint.signals.join("; ")
+                hint.signals.join("; "),
+                words::written_in(hint)
             );
             page.item(Tone::Plain, "  ", 4, &text);
         }

@@ -389,6 +389,9 @@ pub struct Similarity {
     pub level: String,
     /// What the hint rests on.
     pub signals: Vec<String>,
+    /// The file of the note that says so; absent of a hint of profgate's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Small kernels that follow one another in every layer and that no catalog entry fits: what may be new.

@@ -17,6 +17,7 @@ mod parts;
 mod rows;
 mod sequence;
 mod similar;
+mod similarity_note;
 #[cfg(test)]
 mod tests;
 mod unlisted;
@@ -29,3 +30,4 @@ pub use gates::{Facts, Gates, Vendor};
 pub use lint::{Problem, failed_family_examples};
 pub use lookup::{Use, Way};
 pub use rows::{Found, LADDER, Rungs, find};
+pub use similarity_note::similarity_note;

@@ -74,6 +74,7 @@ pub(super) fn find(scene: &Scene<'_>, catalog: &PathCatalog, facts: &Facts<'_>) 
                 path: entry.id.clone(),
                 level: level.to_owned(),
                 signals: signals.into_iter().map(|signal| signal.text).collect(),
+                by: None,
             },
         ));
     }
