@@ -11,7 +11,7 @@ use super::scenarios::{Paths, Resolved, replace_paths, resolve};
 use crate::common::date::Date;
 use crate::publish::files::ReportSet;
 use crate::report;
-use crate::run::check::{CheckOptions, check};
+use crate::run::check::{CheckOptions, Checked, check};
 use crate::verdict::{self, CheckReport, Waiver};
 
 /// Judges, writes every report, prints, and says how the process ends.
@@ -41,7 +41,7 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
         changed_files: changed_files(args)?,
         load: context.load_options(None, &args.server_log, &progress),
     };
-    let mut report = check(&scenarios, &catalogs, &options)?;
+    let Checked { mut report, mistake } = check(&scenarios, &catalogs, &options)?;
     for entry in report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces) {
         context.read(entry);
     }
@@ -49,7 +49,10 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     reports.write_all(&report)?;
     github::publish(&args.github, &report, Some(&reports), context)?;
     context.print(&render(&report, args, context))?;
-    Ok(report.exit_code)
+    match mistake {
+        Some(error) => Err(error.into()),
+        None => Ok(report.exit_code),
+    }
 }
 
 /// Waivers of this run alone, from the messages of its commits.

@@ -78,7 +78,7 @@ fn judge(
         changed_files: Vec::new(),
         load: context.load_options(None, &[], &progress),
     };
-    let mut report = check(&[scenario], &context.catalogs()?, &options)?;
+    let mut report = check(&[scenario], &context.catalogs()?, &options)?.report;
     report.docs.clone_from(&context.docs);
     Ok(report)
 }

@@ -9,13 +9,16 @@ use super::args::{InconclusiveArg, MissingArg, percent};
 use super::context::Context;
 use super::error::CliError;
 use super::github::{self, GithubArgs};
-use crate::common::text::nearest;
+use crate::common::text::{nearest, shorten_middle};
 use crate::config;
 use crate::publish::files::{self, ReportSet};
 use crate::report;
 use crate::source;
 use crate::triage::SCHEMA;
 use crate::verdict::{Anew, BaselineRef, CheckReport, Code, Kind, Level, OtherBaseline, judge_again};
+
+/// Longest reason for which a report is refused.
+const LONGEST_REASON: usize = 400;
 
 /// `profgate report`.
 #[derive(Debug, Args)]
@@ -137,7 +140,8 @@ fn read(path: &Path) -> Result<CheckReport, CliError> {
     })?;
     let refused = |reason: String, help: &str| CliError {
         what: "cannot use the report".to_owned(),
-        place: format!("{}: {reason}", path.display()),
+        // A reason may quote what stands in the file.
+        place: format!("{}: {}", path.display(), shorten_middle(&reason, LONGEST_REASON)),
         help: help.to_owned(),
         exit: 3,
     };

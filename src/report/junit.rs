@@ -151,8 +151,12 @@ fn test_case(
             built.set_trace(&body);
             built
         }
-        // A skipped case has no body: what stands in its message is all that readers see.
-        CaseResult::Skipped => TestCaseBuilder::skipped_with_cause(subject, kind, &message),
+        // A skipped case has no body of its own: the message says it, and the output the rest.
+        CaseResult::Skipped => {
+            let mut built = TestCaseBuilder::skipped_with_cause(subject, kind, &message);
+            built.set_system_out(&body);
+            built
+        }
     }
 }
 

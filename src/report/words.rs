@@ -221,6 +221,17 @@ pub fn written_in(hint: &Similarity) -> String {
     hint.by.as_ref().map_or_else(String::new, |file| format!(" (not by profgate: written in {file})"))
 }
 
+/// Of which rank the tables of several speak, and how findings differ from them; empty of a capture of one.
+pub fn of_one_rank(triage: &Triage) -> String {
+    match triage.ranks.as_ref().map_or(0, |compared| compared.ranks.len()) {
+        0 | 1 => String::new(),
+        all => format!(
+            "Times of rank {} of {all}, waiting included. Findings speak for the median over ranks, and of a collective without waiting.\n\n",
+            triage.rank()
+        ),
+    }
+}
+
 /// One defect of the capture.
 pub fn health(entry: &HealthEntry) -> String {
     if entry.detail.is_empty() {

@@ -88,12 +88,25 @@ pub enum CheckError {
     },
 }
 
+/// What came of a run.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was judged, and what could not be.
+    pub report: CheckReport,
+    /// The first input that makes no capture because of how files were named. The run ends as a mistake of its
+    /// user, with exit code 2, whatever the policy makes of inputs that could not be judged.
+    pub mistake: Option<CaptureError>,
+}
+
+/// Exit code of a mistake in naming inputs.
+const MISTAKE: u8 = 2;
+
 /// Judges every scenario in order.
 pub fn check(
     scenarios: &[Scenario],
     catalogs: &Catalogs,
     options: &CheckOptions<'_>,
-) -> Result<CheckReport, CheckError> {
+) -> Result<Checked, CheckError> {
     // A broken baseline shall be known before minutes go into reading traces.
     let mut baselines = Vec::new();
     for scenario in scenarios {
@@ -108,11 +121,15 @@ pub fn check(
             terms::known_paths(&file.promises, &catalogs.paths)?;
         }
     }
-    let mut reports = Vec::new();
+    let (mut reports, mut mistake) = (Vec::new(), None);
     for (scenario, baseline) in scenarios.iter().zip(baselines) {
-        reports.push(one(scenario, baseline, catalogs, options)?);
+        reports.push(one(scenario, baseline, catalogs, options, &mut mistake)?);
     }
-    Ok(CheckReport::conclude(options.policy.clone(), reports))
+    let mut report = CheckReport::conclude(options.policy.clone(), reports);
+    if mistake.is_some() {
+        report.exit_code = MISTAKE;
+    }
+    Ok(Checked { report, mistake })
 }
 
 /// A baseline that was read.
@@ -153,6 +170,7 @@ fn one(
     baseline: Option<BaselineFile>,
     catalogs: &Catalogs,
     options: &CheckOptions<'_>,
+    mistake: &mut Option<CaptureError>,
 ) -> Result<ScenarioReport, CheckError> {
     let policy = options.policy.with_levels(&scenario.levels);
     let named = scenario.baseline.as_deref();
@@ -180,8 +198,6 @@ fn one(
     }
     let capture = match load_mapped(&scenario.inputs, &scenario.mapping, catalogs, &options.load) {
         Ok(capture) => capture,
-        // Files that make no capture are a mistake in naming them, as in every other command.
-        Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),
         Err(error) => {
             let subject = Judged {
                 scenario: &scenario.name,
@@ -192,7 +208,12 @@ fn one(
                 terms: &terms,
                 changed_files: &options.changed_files,
             };
-            return Ok(unjudged(subject, capture_finding(&error, scenario), &policy));
+            let report = unjudged(subject, capture_finding(&error, scenario), &policy);
+            // Files that make no capture are a mistake in naming them, as in every other command.
+            if matches!(error, CaptureError::Ambiguous(_)) {
+                mistake.get_or_insert(error);
+            }
+            return Ok(report);
         }
     };
     let subject = |notes: Vec<String>| Judged {

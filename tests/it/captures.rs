@@ -356,6 +356,18 @@ fn two_files_of_one_rank_and_stage_are_a_mistake_in_every_command() {
             run.stderr
         );
     }
+    // The other scenarios are judged, and every report is there.
+    let scenarios = "schema: 1\nscenarios:\n  good: { input: good.json, baseline: b.yaml }\n  twice: { input: t, baseline: b.yaml }\n";
+    scratch.file("profgate.yaml", scenarios);
+    assert_eq!(run_in(&here, &["check", "--report-dir", "r"]).code, 2);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(scratch.path("r/report.json")).unwrap()).unwrap();
+    let verdicts: Vec<&Value> =
+        report["scenarios"].as_array().unwrap().iter().map(|one| &one["verdict"]).collect();
+    assert_eq!(verdicts, ["pass", "inconclusive"]);
+    assert_eq!(report["exit_code"], 2);
+    let junit = std::fs::read_to_string(scratch.path("r/junit.xml")).unwrap();
+    assert!(junit.contains("errors=\"1\"") && junit.contains("both hold stage"), "{junit}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ const FULL: Form = Form {
 const FORMS: [Form; 4] = [
     FULL,
     Form { tables: false, ..FULL },
-    Form { tables: false, evidence: 1, ..FULL },
+    Form { tables: false, diffs: false, evidence: 1, improvements: 1, prices: 3, scenarios: 3, ..FULL },
     Form { findings: 3, evidence: 0, improvements: 0, prices: 3, scenarios: 3, tables: false, diffs: false },
 ];
 

@@ -55,10 +55,11 @@ pub fn layer_diffs(out: &mut String, report: &CheckReport) {
 pub fn tables(out: &mut String, report: &CheckReport) {
     let min_share = report.policy.min_share;
     for scenario in report.scenarios.iter().filter(|scenario| has_changed(scenario)) {
+        let ranks = scenario.triage.as_ref().map_or_else(String::new, words::of_one_rank);
         let mut folded = |title: &str, stage: &StageTriage, table: String| {
             let _ = writeln!(
                 out,
-                "\n<details><summary>{title} of {}, {}</summary>\n\n{table}\n</details>",
+                "\n<details><summary>{title} of {}, {}</summary>\n\n{ranks}{table}\n</details>",
                 MdCell::new(&scenario.scenario),
                 stage.stage.as_str(),
             );

@@ -12,6 +12,9 @@ use crate::common::text::{count, printable, shorten_middle};
 /// Longest name in a table or a sentence.
 const CODE: usize = 96;
 
+/// How a command of a GitHub runner began once; still obeyed, wherever it stands in a line.
+const OLD_COMMAND: &str = "##[";
+
 /// Longest sentence.
 const SENTENCE: usize = 700;
 
@@ -26,7 +29,7 @@ impl MdCode {
         if text.is_empty() {
             return Self("<code>&#32;</code>".to_owned());
         }
-        if text.chars().all(is_plain) {
+        if text.chars().all(is_plain) && !text.contains(OLD_COMMAND) {
             return Self(format!("`{text}`"));
         }
         let mut out = String::from("<code>");
@@ -95,8 +98,11 @@ impl MdPre {
     fn new(language: &str, lines: impl Iterator<Item = String>) -> Self {
         let mut out = format!("<pre lang=\"{language}\">\n");
         for line in lines {
-            for c in printable(&line).chars() {
-                if matches!(c, '&' | '<' | '>' | '"' | '@') {
+            let line = printable(&line);
+            // A runner takes a line of a log that begins so, or holds the older form anywhere, for a command.
+            let is_command = line.trim_start().starts_with("::") || line.contains(OLD_COMMAND);
+            for c in line.chars() {
+                if matches!(c, '&' | '<' | '>' | '"' | '@') || (is_command && matches!(c, ':' | '#')) {
                     push_reference(&mut out, c)
                 } else {
                     out.push(c)
@@ -231,6 +237,15 @@ mod tests {
     fn a_long_name_keeps_both_ends() {
         let code = MdCode::new(&format!("begin{}end", "x".repeat(5_000))).to_string();
         assert!(code.starts_with("`begin") && code.ends_with("end`") && code.len() < 120, "{code}");
+    }
+
+    #[test]
+    fn a_page_that_lands_in_a_log_commands_no_runner() {
+        let page = MdPre::diff("::add-mask::x\n  ::error::y\n a ##[error]z\n+std::move", 9).to_string();
+        assert!(!page.lines().any(|line| line.trim_start().starts_with("::")), "{page}");
+        assert!(!page.contains("##[") && page.contains("+std::move"), "{page}");
+        assert!(!MdCode::new("a ##[error]z").to_string().contains("##["));
+        assert!(!MdCell::new("::error::y ##[error]z").to_string().contains("##["));
     }
 
     #[test]

@@ -72,12 +72,14 @@ pub fn prices(out: &mut String, report: &CheckReport, form: Form) {
             price.stage.as_str().to_owned()
         };
         let changed = match changed_kernels(price) {
-            Some(cost) => format!("changed kernels **{cost}** ({})", signed_percent(price.structural_pct)),
+            Some(cost) => {
+                format!("changed kernels **{cost}** ({} of the step)", signed_percent(price.structural_pct))
+            }
             None => "no kernel changed".to_owned(),
         };
         let _ = writeln!(
             out,
-            "- Cost of a step ({of}): {changed}, unchanged kernels {}, GPU busy time {}",
+            "- Cost of a step ({of}): {changed}, unchanged kernels {} of their own time, GPU busy time {}",
             signed_percent(price.same_rows_pct),
             signed_percent(price.busy_pct),
         );

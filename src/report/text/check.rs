@@ -48,7 +48,9 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
     if !all.is_empty() {
         for (scenario, price) in select::prices(report) {
             let changed = match changed_kernels(price) {
-                Some(cost) => format!("changed kernels {cost} ({})", signed_percent(price.structural_pct)),
+                Some(cost) => {
+                    format!("changed kernels {cost} ({} of the step)", signed_percent(price.structural_pct))
+                }
                 None => "no kernel changed".to_owned(),
             };
             page.item(
@@ -56,7 +58,7 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
                 "cost    ",
                 4,
                 &format!(
-                    "{}, {}, per step: {changed}, unchanged kernels {}, GPU busy time {}",
+                    "{}, {}, per step: {changed}, unchanged kernels {} of their own time, GPU busy time {}",
                     scenario.scenario,
                     price.stage.as_str(),
                     signed_percent(price.same_rows_pct),
