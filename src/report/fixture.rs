@@ -135,6 +135,7 @@ pub fn triage() -> Triage {
         framework: "sglang".to_owned(),
         framework_evidence: "python frames under sglang/srt".to_owned(),
         model: Some("Qwen/Qwen3-30B-A3B".to_owned()),
+        model_code: None,
         server_args: None,
         overlap_evidence: Mode::SingleTrace,
         conclusion: "decode: nvjet-gemm-bf16 takes 50.5 % of GPU time (gemm in all 50.5 %).".to_owned(),

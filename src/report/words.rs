@@ -31,7 +31,7 @@ pub fn header(triage: &Triage) -> Vec<(&'static str, String)> {
         format!(" ({})", triage.framework_evidence)
     };
     lines.push(("Framework", format!("{}{evidence}", triage.framework)));
-    lines.push(("Model", triage.model.clone().unwrap_or_else(|| "unknown".to_owned())));
+    lines.push(("Model", model(triage)));
     if let Some(args) = triage.server_args.as_ref().filter(|args| !args.is_empty()) {
         let args: Vec<String> = args.iter().map(|(key, value)| format!("{key}={value}")).collect();
         lines.push(("Server arguments", args.join(", ")));
@@ -40,6 +40,14 @@ pub fn header(triage: &Triage) -> Vec<(&'static str, String)> {
         lines.push(("Steps", steps(stage)));
     }
     lines
+}
+
+fn model(triage: &Triage) -> String {
+    match (&triage.model, &triage.model_code) {
+        (Some(model), _) => model.clone(),
+        (None, Some(code)) => format!("unknown by name; its code is in {code}.py"),
+        (None, None) => "unknown".to_owned(),
+    }
 }
 
 fn trace(entry: &TraceEntry) -> String {

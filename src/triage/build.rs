@@ -86,7 +86,7 @@ pub fn triage_of_rank(
     let advice = Advice::builtin().map_err(|error| TriageError::Catalog(error.to_string()))?;
     let mode = if mapping.is_empty() { Mode::SingleTrace } else { Mode::MappingFormal };
     let maps = Mapping::of(mapping, classifier, frames, &mut health);
-    let mut found = None;
+    let (mut found, mut model_code) = (None, None);
     for input in inputs {
         let engine = framework::detect(input.trace);
         if found.as_ref().is_none_or(|known: &framework::Framework| known.id == "unknown") {
@@ -132,6 +132,9 @@ pub fn triage_of_rank(
         }
         let gpu = trace.gpu();
         let code = framework::model_code(trace);
+        if model_code.is_none() {
+            model_code.clone_from(&code);
+        }
         let facts = Facts {
             framework: found.as_ref().map_or("unknown", |engine| engine.id),
             model: path.as_deref(),
@@ -183,6 +186,7 @@ pub fn triage_of_rank(
         framework_evidence: found.map_or_else(|| "no trace".to_owned(), |engine| engine.evidence),
         model,
         server_args,
+        model_code,
         overlap_evidence: mode,
         conclusion: conclusion(&stages, health.get(HealthCode::IdleGap) == 0),
         traces,

@@ -436,6 +436,10 @@ pub struct Triage {
     pub framework_evidence: String,
     /// Model name or path, when known.
     pub model: Option<String>,
+    /// The file of the engine that holds the model's code, without its ending, by the Python stacks: `gpt_oss`.
+    /// Related models share one, so that it is no name.
+    #[serde(default)]
+    pub model_code: Option<String>,
     /// Allow-listed server arguments, when known.
     pub server_args: Option<serde_json::Map<String, serde_json::Value>>,
     /// What the overlap table rests on.
