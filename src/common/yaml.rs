@@ -41,10 +41,12 @@ impl YamlError {
         self
     }
 
-    /// `file:line:column`, or only the file where the place is unknown.
+    /// `file:line:column`, as far as the place is known.
     pub fn place(&self) -> String {
         if self.line == 0 {
             self.path.display().to_string()
+        } else if self.column == 0 {
+            format!("{}:{}", self.path.display(), self.line)
         } else {
             format!("{}:{}:{}", self.path.display(), self.line, self.column)
         }
@@ -77,7 +79,9 @@ fn explain(error: &serde_yaml::Error, text: &str, path: &Path) -> YamlError {
             };
             (format!("unknown value `{variant}`"), Some(help))
         }
-        serde_yaml::Error::SerdeMissingField { field, .. } => (format!("key `{field}` is missing"), None),
+        serde_yaml::Error::SerdeMissingField { field, .. } => {
+            (format!("key `{field}` is missing"), Some(format!("add `{field}:` to what begins here")))
+        }
         serde_yaml::Error::NullIntoString { .. } => {
             let key = place.and_then(|place| key_before(text, place.line(), place.column()));
             let message =
@@ -113,6 +117,35 @@ fn key_before(text: &str, line: u64, column: u64) -> Option<&str> {
     let is_edge = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
     let start = key.rfind(is_edge).map_or(0, |at| at + 1);
     key.get(start..).filter(|key| !key.is_empty())
+}
+
+/// Refuses an id that is not in kebab-case: lowercase letters, digits and single hyphens.
+pub fn kebab_case(path: &Path, id: &Spanned<String>) -> Result<(), YamlError> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if id.value.split('-').all(is_word) {
+        return Ok(());
+    }
+    let letters: String =
+        id.value.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
+    let words: Vec<&str> = letters.split_whitespace().collect();
+    let help = if words.is_empty() {
+        "lowercase letters, digits and hyphens".to_owned()
+    } else {
+        format!("write it as `{}`", words.join("-"))
+    };
+    Err(YamlError::at(path, id, format!("id `{}` is not in kebab-case", id.value)).with_help(help))
+}
+
+/// Refuses a list that has a value twice.
+pub fn each_once(path: &Path, list: &[Spanned<String>], what: &str) -> Result<(), YamlError> {
+    for (at, one) in list.iter().enumerate() {
+        if list.iter().take(at).any(|before| before.value == one.value) {
+            let message = format!("{what} `{}` is there twice", one.value);
+            return Err(YamlError::at(path, one, message).with_help("remove one of them"));
+        }
+    }
+    Ok(())
 }
 
 /// The parser appends the place in words; ours is printed on its own line.

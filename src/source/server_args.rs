@@ -4,10 +4,23 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// Arguments that identify the model, its parallelism and the paths that flags switch. None holds a secret.
-const ALLOWED: [&str; 44] = [
+/// Arguments that identify the model, its parallelism and the paths that flags switch, and variables that switch paths
+/// where a server tells of its environment. None holds a secret. A point leads into an object.
+const ALLOWED: [&str; 66] = [
+    "SGLANG_BLACKWELL_OVERLAP_SHARED_EXPERTS_OUTSIDE_SBO",
+    "SGLANG_DISAGG_STAGING_BUFFER",
+    "SGLANG_ENABLE_FUSED_QKNORM_ROPE",
+    "SGLANG_NSA_FUSE_TOPK",
+    "SGLANG_STAGING_USE_TORCH",
+    "SGLANG_USE_AITER",
+    "SGLANG_VIT_ENABLE_CUDA_GRAPH",
+    "TOKENSPEED_MLA_PREFILL_BACKEND",
+    "TRTLLM_ENABLE_PDL",
+    "TRTLLM_GEN_FUSED_MOE_USE_FLASHINFER",
+    "VLLM_ROCM_USE_AITER",
     "attention_backend",
     "chunked_prefill_size",
+    "comm_fusion_max_num_tokens",
     "compilation_config",
     "context_length",
     "cuda_graph_max_bs",
@@ -22,9 +35,12 @@ const ALLOWED: [&str; 44] = [
     "dp_size",
     "dtype",
     "enable_aiter_allreduce_fusion",
+    "enable_allreduce_fusion",
     "enable_deterministic_inference",
     "enable_dp_attention",
     "enable_flashinfer_allreduce_fusion",
+    "enable_fused_grouped_gemm_combine",
+    "enable_fused_moe_sum_all_reduce",
     "enable_fused_qk_norm_rope",
     "enable_single_batch_overlap",
     "enable_torch_compile",
@@ -32,18 +48,25 @@ const ALLOWED: [&str; 44] = [
     "enforce_eager",
     "ep_size",
     "fp8_gemm_backend",
+    "insert_cached_attention.backend",
+    "insert_cached_mla_attention.backend",
     "kv_cache_dtype",
     "max_running_requests",
+    "mlir_elementwise_fusion",
     "model",
     "model_path",
     "moe_a2a_backend",
     "moe_runner_backend",
+    "multi_stream_gemm",
+    "multi_stream_mla_attn",
+    "multi_stream_moe",
     "nnodes",
     "node_rank",
     "pipeline_parallel_size",
     "pp_size",
     "prefill_attention_backend",
     "quantization",
+    "rmsnorm_backend",
     "sampling_backend",
     "served_model_name",
     "speculative_algorithm",
@@ -83,11 +106,12 @@ pub fn read_server_args(path: &Path) -> Option<Map<String, Value>> {
 }
 
 /// The allow-listed scalars of what a server says of itself; everything else may be a secret.
-pub fn allowed_server_args(value: &Value) -> Map<String, Value> {
-    let nested = value.get("server_args").and_then(Value::as_object);
+pub fn allowed_server_args<'v>(value: &'v Value) -> Map<String, Value> {
+    let nested = value.get("server_args");
     let mut kept = Map::new();
     for key in ALLOWED {
-        let found = nested.and_then(|inner| inner.get(key)).or_else(|| value.get(key));
+        let within = |value: &'v Value| key.split('.').try_fold(value, |value, step| value.get(step));
+        let found = nested.and_then(within).or_else(|| within(value));
         if let Some(value) =
             found.filter(|value| value.is_string() || value.is_number() || value.is_boolean())
         {
@@ -99,14 +123,18 @@ pub fn allowed_server_args(value: &Value) -> Map<String, Value> {
     kept
 }
 
-/// Keeps the switches of compile passes as `pass_config.fuse_norm_quant`. The configuration is an object, or its JSON as
+/// Keeps the mode of compilation, and the switches of its passes as `pass_config.fuse_norm_quant`. The configuration is an object, or its JSON as
 /// text, as a command line has it.
 fn passes(compilation: Option<&Value>, kept: &mut Map<String, Value>) {
     let parsed =
         compilation.and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(passes) = parsed.as_ref().or(compilation).and_then(|config| config.get("pass_config")) else {
-        return;
-    };
+    let Some(config) = parsed.as_ref().or(compilation) else { return };
+    // It was called a level before it was a mode.
+    let mode = config.get("mode").or_else(|| config.get("level"));
+    if let Some(mode) = mode.filter(|mode| mode.is_u64() || mode.is_string()) {
+        kept.insert("compilation_config.mode".to_owned(), mode.clone());
+    }
+    let Some(passes) = config.get("pass_config") else { return };
     for key in PASSES {
         if let Some(value) = passes.get(key).filter(|value| value.is_boolean()) {
             kept.insert(format!("pass_config.{key}"), value.clone());
@@ -140,14 +168,46 @@ mod tests {
     }
 
     #[test]
-    fn every_pass_of_the_catalog_may_be_read() {
+    fn the_mode_of_compilation_is_kept_by_either_name() {
+        for config in [r#"{"mode": 0}"#, r#"{"level": 0}"#, r#""{\"mode\": 0}""#] {
+            let text = format!("{{\"compilation_config\": {config}}}");
+            let kept = allowed_server_args(&serde_json::from_str(&text).unwrap());
+            assert_eq!(kept.get("compilation_config.mode"), Some(&Value::from(0)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_point_leads_into_an_object() {
+        let text = r#"{"server_args": {"insert_cached_attention": {"backend": "flashinfer", "token": "x"}}}"#;
+        let kept = allowed_server_args(&serde_json::from_str(text).unwrap());
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["insert_cached_attention.backend"]);
+    }
+
+    /// What a person can set of what the catalog names as a switch is read, or it could never be a reason.
+    #[test]
+    fn every_switch_of_the_catalog_may_be_read() {
         let toggles = include_str!("../../catalogs/toggles.yaml");
-        let named: Vec<&str> =
-            toggles.lines().filter_map(|line| line.strip_prefix("- name: PassConfig.")).collect();
-        let mut passes = PASSES.to_vec();
-        passes.sort_unstable();
-        let mut wanted = named.clone();
-        wanted.sort_unstable();
-        assert_eq!(passes, wanted);
+        let mut missing = Vec::new();
+        for block in toggles.split("\n- name: ").skip(1) {
+            let name = block.lines().next().unwrap().trim_matches('"');
+            let is_settable = ["argument", "environment", "config"]
+                .iter()
+                .any(|kind| block.contains(&format!("\n  kind: {kind}\n")));
+            for one in name.split(" / ").filter(|_| is_settable) {
+                let key = match one.strip_prefix("--") {
+                    Some(typed) => typed.split(' ').next().unwrap().replace('-', "_"),
+                    None => one.to_owned(),
+                };
+                let is_read = match key.strip_prefix("PassConfig.") {
+                    Some(pass) => PASSES.contains(&pass),
+                    None => ALLOWED.contains(&key.as_str()),
+                };
+                if !is_read {
+                    missing.push(key);
+                }
+            }
+        }
+        assert_eq!(missing, Vec::<String>::new());
+        assert!(ALLOWED.is_sorted() && PASSES.is_sorted());
     }
 }

@@ -143,6 +143,7 @@ pub fn triage_of_rank(
             server_args: server_args.as_ref(),
             gpu: gpu.as_deref(),
             world_size: trace.header.world_size,
+            serves: framework::serves(trace),
             tp_files,
             ..Facts::default()
         };
@@ -185,8 +186,8 @@ pub fn triage_of_rank(
         framework: found.as_ref().map_or("unknown", |engine| engine.id).to_owned(),
         framework_evidence: found.map_or_else(|| "no trace".to_owned(), |engine| engine.evidence),
         model,
-        server_args,
         model_code,
+        server_args,
         overlap_evidence: mode,
         conclusion: conclusion(&stages, health.get(HealthCode::IdleGap) == 0),
         traces,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::by_name::ByName;
+use super::paths::ModelKind;
 use crate::trace::Trace;
 
 /// The engine's id as the JSON contract spells it, and the evidence in words.
@@ -88,6 +89,30 @@ pub fn model_code(trace: &Trace) -> Option<String> {
     Some(most.0.to_owned())
 }
 
+/// Directories of Python files that only diffusion models run through.
+const DIFFUSION: [&str; 2] = ["sglang/multimodal_gen/", "vllm_omni/diffusion/"];
+
+/// What the model makes, by the Python files that ran; `None` where no engine's are on a stack.
+pub fn serves(trace: &Trace) -> Option<ModelKind> {
+    let mut known = ByName::new(trace);
+    let mut of_frames = trace.python_frames.iter().map(|frame| {
+        known.get(frame.name, |name| {
+            let is_diffusion = DIFFUSION.iter().any(|directory| name.contains(directory));
+            (is_diffusion, engines_of(name).contains(&true))
+        })
+    });
+    let mut is_engine = false;
+    let is_diffusion = of_frames.any(|(is_diffusion, engine)| {
+        is_engine |= engine;
+        is_diffusion
+    });
+    match (is_diffusion, is_engine) {
+        (true, _) => Some(ModelKind::Diffusion),
+        (false, true) => Some(ModelKind::Language),
+        (false, false) => None,
+    }
+}
+
 fn code_of(frame: &str) -> Option<&str> {
     let (before, file) = frame.split_once("/models/")?;
     let is_engine = ["sglang/srt", "vllm/model_executor", "tensorrt_llm/_torch", "tokenspeed"]
@@ -134,6 +159,27 @@ mod tests {
         );
         assert_eq!(code(&["vllm/model_executor/models/gpt_oss.py"]).as_deref(), Some("gpt_oss"));
         assert_eq!(code(&["/home/me/models/net.py", "vllm/model_executor/layers/linear.py"]), None);
+    }
+
+    #[test]
+    fn what_a_model_makes_is_told_by_the_files_that_ran() {
+        let serves_of = |paths: &[&str]| {
+            let frames: Vec<String> = paths
+                .iter()
+                .map(|path| {
+                    format!(
+                        r#"{{"ph":"X","cat":"python_function","name":"{path}(1): f","pid":1,"tid":1,"ts":1,"dur":1}}"#
+                    )
+                })
+                .collect();
+            let text = format!(r#"{{"traceEvents":[{}]}}"#, frames.join(","));
+            serves(&crate::trace::read(text.as_bytes()).unwrap())
+        };
+        let layer = "/usr/lib/sglang/srt/layers/linear.py";
+        let denoising = "/usr/lib/sglang/multimodal_gen/runtime/pipelines_core/stages/denoising.py";
+        assert_eq!(serves_of(&[layer]), Some(ModelKind::Language));
+        assert_eq!(serves_of(&[layer, denoising]), Some(ModelKind::Diffusion), "it borrows layers");
+        assert_eq!(serves_of(&["/home/me/net.py"]), None);
     }
 
     /// W-40: a word in a path, an argument or a kernel's name is no engine.

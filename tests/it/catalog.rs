@@ -1,11 +1,11 @@
 //! The whole path catalog: nothing lost, nothing twice; a user's own catalogs; the commands that look at them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Scratch, arg, corpus, run, run_in};
+use crate::support::{Scratch, arg, run, run_in};
 use profgate::synth::presets;
 use profgate::triage::Catalogs;
 
@@ -46,80 +46,6 @@ fn no_path_and_no_toggle_is_lost() {
     assert_eq!(listed.len(), all.len(), "none is listed twice");
     assert_eq!(listed.difference(&held()).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "lost");
     assert_eq!(held().difference(&listed).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "not listed");
-}
-
-/// The fact base that the catalog was made from, where it is at hand: beside the corpus, or named.
-fn facts() -> Option<String> {
-    let path = match std::env::var_os("PROFGATE_CATALOG_FACTS") {
-        Some(path) => PathBuf::from(path),
-        None => corpus("")?.join("../spec/catalog-facts.yaml"),
-    };
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("not tested: {} is absent; PROFGATE_CATALOG_FACTS names the fact base", path.display());
-    }
-    text
-}
-
-#[derive(Default)]
-struct Fact {
-    id: String,
-    fields: BTreeMap<String, String>,
-}
-
-/// Entries of a list of the fact base: the first key of each, and its other keys as text.
-fn section(text: &str, name: &str) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = Vec::new();
-    let lines = text.lines().skip_while(|line| *line != format!("{name}:")).skip(1);
-    for line in lines.take_while(|line| line.starts_with([' ', '-'])) {
-        if let Some(first) = line.strip_prefix("- ") {
-            let id = first.split_once(": ").unwrap().1.trim_matches('\'').to_owned();
-            facts.push(Fact { id, ..Fact::default() });
-        } else if let Some((key, value)) = line.trim_start().split_once(": ")
-            && let Some(fact) = facts.last_mut()
-        {
-            fact.fields.entry(key.to_owned()).or_insert_with(|| value.to_owned());
-        }
-    }
-    facts
-}
-
-#[test]
-fn every_fact_is_in_the_catalog_in_our_own_words() {
-    let Some(text) = facts() else { return };
-    let (patterns, toggles) = (section(&text, "patterns"), section(&text, "toggles"));
-    assert_eq!((patterns.len(), toggles.len()), (172, 44));
-    let paths = catalogs().paths;
-    for fact in &patterns {
-        let entry = paths.entry(&fact.id).unwrap_or_else(|| panic!("{} is missing", fact.id));
-        assert_eq!(entry.kind.as_str(), fact.fields["kind"], "{}", fact.id);
-        let links = fact.fields["links"].trim_matches(['[', ']']);
-        let links: Vec<&str> = links.split(", ").filter(|link| !link.is_empty()).collect();
-        assert_eq!(entry.pr, links, "{}", fact.id);
-        let frameworks = fact.fields["frameworks"].trim_matches(['[', ']']);
-        assert_eq!(entry.frameworks.join(", "), frameworks, "{}", fact.id);
-        let is_in_flight = fact.fields["origin"] == "inflight" && fact.fields["pr_state"] != "closed";
-        assert_eq!(entry.origin.as_str() == "in-flight", is_in_flight, "{}", fact.id);
-        assert_ne!(entry.summary, fact.fields["summary"].trim_matches('\''), "{}", fact.id);
-    }
-    for fact in &toggles {
-        let toggle = paths.toggles().iter().find(|toggle| toggle.name == fact.id);
-        let toggle = toggle.unwrap_or_else(|| panic!("{} is missing", fact.id));
-        assert_eq!(format!("[{}]", toggle.affects.join(", ")), fact.fields["affects"], "{}", fact.id);
-    }
-}
-
-/// What a registry of patterns claims, kernels must tell; of these two they cannot, and the entries say why.
-#[test]
-fn what_was_matched_before_is_told_by_kernels() {
-    let Some(text) = facts() else { return };
-    let paths = catalogs().paths;
-    let silent: Vec<String> = section(&text, "patterns")
-        .into_iter()
-        .filter(|fact| fact.fields["in_registry"] == "true" && !paths.entry(&fact.id).unwrap().claims())
-        .map(|fact| fact.id)
-        .collect();
-    assert_eq!(silent, ["tokenspeed-lm-head-gemm", "vllm-dsv32-indexer-projections"]);
 }
 
 #[test]
@@ -326,6 +252,17 @@ fn a_users_catalog_adds_and_overrides() {
     assert!(without.stdout.contains("my-finalize"), "{}", without.stdout);
 }
 
+/// Three lines: what, where with line and column, what to do.
+fn assert_names_place_and_remedy(said: &str) {
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    let place = lines[1].split(".yaml:").nth(1).unwrap_or_default();
+    let mut numbers = place.split(':');
+    let mut number = || numbers.next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    assert!(number() > 0 && number() > 0, "{said}");
+    assert!(lines[2].starts_with("  help: ") && lines[2] != "  help: correct the file", "{said}");
+}
+
 #[test]
 fn a_users_catalog_is_as_strict_as_ours() {
     let scratch = Scratch::new("catalog-strict");
@@ -339,6 +276,35 @@ fn a_users_catalog_is_as_strict_as_ours() {
         ("origin: mainline", "orgin: mainline", 2, "did you mean `origin`?"),
         ("on: [my-finalize]", "on: [my-finalise]", 2, "did you mean `my-finalize`?"),
         ("kind: fuse", "kind: overlap", 2, "kernels cannot tell whether an overlap is on"),
+        ("id: my-finalize", "id: My Finalize", 2, "write it as `my-finalize`"),
+        ("id: my-finalize", "id: my--finalize", 2, "id `my--finalize` is not in kebab-case"),
+        (
+            "source-paths: [mine/finalize.cu]",
+            "source-paths: [a.cu, a.cu]",
+            2,
+            "source path `a.cu` is there twice",
+        ),
+        (
+            "on: [my-finalize]",
+            "on: [my-finalize]\n  flags: { on: [enable_x, enable_x] }",
+            2,
+            "flag `enable_x` is there twice",
+        ),
+        (
+            "on: [my-finalize]",
+            "on: [my-finalize]\n  flags: { on: [enable_x] }",
+            1,
+            "no toggle tells what `enable_x` does",
+        ),
+        ("  name: Finalisation of mine\n", "", 2, "add `name:`"),
+        ("[{ kernel: [\"trtllm-moe-finalize-*\"] }]", "[{ words: [gate] }]", 2, "the one word `gate`"),
+        ("[sglang]", "[lmdeploy]", 2, "give one of: any, sglang, vllm, trtllm, tokenspeed"),
+        (
+            "on: [my-finalize]",
+            "same-as: nothing-like-it\n  on: [my-finalize]",
+            2,
+            "`profgate catalog list --paths`",
+        ),
         (
             "on: [_gemma_rmsnorm_residual_kernel]",
             "on: [_silu_and_mul_kernel]",
@@ -363,6 +329,17 @@ fn a_users_catalog_is_as_strict_as_ours() {
         assert_eq!(wrong.code, code, "{to}\n{}{}", wrong.stdout, wrong.stderr);
         let said = format!("{}{}", wrong.stdout, wrong.stderr);
         assert!(said.contains(message) && said.contains("fusions-mine.yaml"), "{said}");
+        if code == 2 {
+            assert_names_place_and_remedy(&said);
+        }
+    }
+    for (from, to, message) in [
+        ("id: my-kernel", "id: My Kernel", "write it as `my-kernel`"),
+        ("exactly: [draw_kernel]", "pattern: ['(']", "cannot read the pattern"),
+    ] {
+        let wrong = tried("kernels-mine.yaml", &MY_KERNELS.replacen(from, to, 1));
+        assert!(wrong.code == 2 && wrong.stderr.contains(message), "{}", wrong.stderr);
+        assert_names_place_and_remedy(&wrong.stderr);
     }
     let kernels =
         tried("kernels-mine.yaml", &MY_KERNELS.replace("reject: [my_draw]", "reject: [draw_kernel]"));
@@ -370,6 +347,7 @@ fn a_users_catalog_is_as_strict_as_ours() {
     assert!(kernels.stdout.contains("draw_kernel is claimed by it"), "{}", kernels.stdout);
     let twice = tried("fusions-mine.yaml", &format!("{MINE}{}", MINE.split("entries:\n").nth(1).unwrap()));
     assert!(twice.code == 2 && twice.stderr.contains("id `my-finalize` is taken by"), "{}", twice.stderr);
+    assert_names_place_and_remedy(&twice.stderr);
     let unnamed = tried("mine.yaml", MINE);
     assert!(unnamed.code == 2 && unnamed.stderr.contains("its name does not say"), "{}", unnamed.stderr);
     assert_eq!(tried("notes.txt", "no catalog").code, 2);

@@ -18,6 +18,7 @@ mod both_readers;
 mod captures;
 mod cases;
 mod catalog;
+mod catalog_facts;
 mod comment;
 mod corpus;
 mod damage;

@@ -38,6 +38,8 @@ pub fn render(catalogs: &Catalogs, args: &ShowArgs) -> Result<String, CliError> 
 /// An entry for machines.
 pub fn path_json(paths: &PathCatalog, entry: &Entry) -> Value {
     let gpus: Vec<&str> = entry.gates.gpu.iter().map(|vendor| vendor.as_str()).collect();
+    let libraries: Vec<&str> = entry.gates.libraries.iter().map(|one| one.as_str()).collect();
+    let serves: Vec<&str> = entry.gates.serves.iter().map(|one| one.as_str()).collect();
     let stages: Vec<&str> = entry.gates.stages.iter().map(|stage| stage.as_str()).collect();
     json!({
         "path": entry.id,
@@ -68,6 +70,8 @@ pub fn path_json(paths: &PathCatalog, entry: &Entry) -> Value {
             "gpu": gpus,
             "backend": entry.gates.backend,
             "stages": stages,
+            "libraries": libraries,
+            "serves": serves,
         },
         "flags": { "on": entry.flags.on, "off": entry.flags.off },
         "toggles": paths.toggles_of(&entry.id).map(|toggle| toggle.name.as_str()).collect::<Vec<_>>(),
@@ -90,6 +94,8 @@ pub fn gates(entry: &Entry) -> Vec<String> {
         listed("quantisation", &gates.quantisation),
         listed("a GPU of", &named(gates.gpu.iter().map(|one| one.as_str()).collect())),
         listed("the backend", &gates.backend),
+        listed("the library", &named(gates.libraries.iter().map(|one| one.as_str()).collect())),
+        listed("a model that makes", &named(gates.serves.iter().map(|one| one.makes()).collect())),
         listed("the phase", &named(gates.stages.iter().map(|one| one.as_str()).collect())),
     ]
     .into_iter()

@@ -175,12 +175,19 @@ impl Explained {
 pub struct CallSites {
     places: Numbered<Place>,
     of_activity: Vec<u32>,
+    /// Whether the capture's own stacks say it, and not a mapping run.
+    is_own: Vec<bool>,
 }
 
 impl CallSites {
     /// The place that launched the activity of an index in the trace.
     pub fn get(&self, activity: usize) -> Option<&Arc<Place>> {
         self.places.get(*self.of_activity.get(activity)?)
+    }
+
+    /// The same, where the capture's own stacks tell; a mapping run may have run other code.
+    pub fn own(&self, activity: usize) -> Option<&Arc<Place>> {
+        self.get(activity).filter(|_| self.is_own.get(activity).copied().unwrap_or(false))
     }
 }
 
@@ -253,6 +260,7 @@ pub fn fill(
     let (mut exact, mut inexact, mut replayed, mut whole) = (Ns::ZERO, Ns::ZERO, Ns::ZERO, Ns::ZERO);
     let (mut of_place, mut of_op): (Sums<(Ns, bool)>, Sums<u64>) = (Sums::default(), Sums::default());
     let mut of_activity = vec![u32::MAX; trace.activities.len()];
+    let mut of_own = vec![false; trace.activities.len()];
     for one in timeline.placed.iter().filter(|one| one.stage == stage) {
         let Some(kernel) = timeline.classes.kernel(one.activity.name) else { continue };
         let length = one.activity.span.length();
@@ -272,6 +280,9 @@ pub fn fill(
             Some((place, is_exact)) => {
                 if let Some(slot) = of_activity.get_mut(one.index) {
                     *slot = place;
+                }
+                if let Some(slot) = of_own.get_mut(one.index) {
+                    *slot = ix.place().is_some();
                 }
                 let (time, all_exact) = of_place.entry((kernel, place)).or_insert((Ns::ZERO, true));
                 *time += length;
@@ -305,7 +316,7 @@ pub fn fill(
         replayed_pct: percent(replayed, whole),
         notes,
     };
-    (known, CallSites { places, of_activity })
+    (known, CallSites { places, of_activity, is_own: of_own })
 }
 
 /// Adds to `locations` of the paths, which hold those of their ladders, the largest place of each fused kernel.

@@ -210,7 +210,12 @@ pub fn schema() -> schemars::Schema {
 
 /// Reads all files: first every vocabulary, then every entry, in the order given. An entry of the first `user`
 /// files takes the place of one that has its id in the rest.
-pub fn load(files: &[CatalogFile<'_>], user: usize) -> Result<(Vocabulary, Vec<Family>), YamlError> {
+///
+/// The last of the results tells in words what the user's entries took the place of.
+pub fn load(
+    files: &[CatalogFile<'_>],
+    user: usize,
+) -> Result<(Vocabulary, Vec<Family>, Vec<String>), YamlError> {
     let mut vocabulary = Vocabulary::default();
     let mut read = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
@@ -222,19 +227,27 @@ pub fn load(files: &[CatalogFile<'_>], user: usize) -> Result<(Vocabulary, Vec<F
         document.vocabulary.teach(&mut vocabulary);
         read.push((file.path, document.entries, index < user));
     }
-    let mut families: Vec<Family> = Vec::new();
+    let (mut families, mut overridden): (Vec<Family>, Vec<String>) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<String, (String, bool)> = BTreeMap::new();
     for (path, entries, is_users) in read {
         for entry in entries {
+            yaml::kebab_case(path, &entry.id)?;
+            let column = entry.id.referenced.column();
             let family = entry.compile(path, &vocabulary)?;
             if let Some((first, by_user)) = seen.get(&family.id) {
                 if *by_user && !is_users {
+                    overridden.push(format!(
+                        "kernel family `{}` of {}:{}",
+                        family.id,
+                        path.display(),
+                        family.line
+                    ));
                     continue;
                 }
                 return Err(YamlError {
                     path: path.to_owned(),
                     line: family.line,
-                    column: 0,
+                    column,
                     message: format!("id `{}` is taken by {first}", family.id),
                     help: Some("give one of them another id".to_owned()),
                 });
@@ -243,7 +256,7 @@ pub fn load(files: &[CatalogFile<'_>], user: usize) -> Result<(Vocabulary, Vec<F
             families.push(family);
         }
     }
-    Ok((vocabulary, families))
+    Ok((vocabulary, families, overridden))
 }
 
 impl VocabularyYaml {
@@ -276,8 +289,11 @@ impl EntryYaml {
         let mut patterns = Vec::new();
         for pattern in &self.r#match.pattern {
             let anchored = format!("^(?:{})$", pattern.value);
-            let regex = Regex::new(&anchored)
-                .map_err(|error| YamlError::at(path, pattern, format!("cannot read the pattern: {error}")))?;
+            let regex = Regex::new(&anchored).map_err(|error| {
+                let error = error.to_string().lines().last().unwrap_or_default().to_owned();
+                YamlError::at(path, pattern, format!("cannot read the pattern: {error}"))
+                    .with_help("write a regular expression of the regex crate, without look-around")
+            })?;
             patterns.push(regex);
         }
         let template = match &self.kernel {
@@ -347,11 +363,8 @@ impl MatchYaml {
                 .with_help("give `match` one of: pattern, exactly, function, all, path, via, args"));
         }
         if matcher.has_empty_sequence() {
-            return Err(YamlError::at(
-                path,
-                id,
-                format!("entry `{}` has a sequence without a word", id.value),
-            ));
+            let message = format!("entry `{}` has a sequence without a word", id.value);
+            return Err(YamlError::at(path, id, message).with_help("remove it, or write the words of a name"));
         }
         Ok(matcher)
     }

@@ -79,6 +79,7 @@ pub struct NearMiss {
 pub struct Classifier {
     vocabulary: Vocabulary,
     families: Vec<Family>,
+    overridden: Vec<String>,
 }
 
 impl Classifier {
@@ -91,14 +92,14 @@ impl Classifier {
     pub fn with_catalogs(user: &[CatalogFile<'_>]) -> Result<Self, YamlError> {
         let builtin = BUILTIN.iter().map(|(path, text)| CatalogFile { path: Path::new(path), text });
         let files: Vec<CatalogFile<'_>> = user.iter().copied().chain(builtin).collect();
-        let (vocabulary, families) = catalog::load(&files, user.len())?;
-        Ok(Self { vocabulary, families })
+        let (vocabulary, families, overridden) = catalog::load(&files, user.len())?;
+        Ok(Self { vocabulary, families, overridden })
     }
 
     /// Exactly these files.
     pub fn from_yaml(files: &[CatalogFile<'_>]) -> Result<Self, YamlError> {
-        let (vocabulary, families) = catalog::load(files, 0)?;
-        Ok(Self { vocabulary, families })
+        let (vocabulary, families, overridden) = catalog::load(files, 0)?;
+        Ok(Self { vocabulary, families, overridden })
     }
 
     /// The class of one activity's name. The cost is linear in the name; callers keep one result per name.
@@ -163,6 +164,11 @@ impl Classifier {
     /// Every entry, in order of precedence.
     pub fn families(&self) -> &[Family] {
         &self.families
+    }
+
+    /// Built-in entries that a user's took the place of, each in words.
+    pub fn overridden(&self) -> &[String] {
+        &self.overridden
     }
 
     fn class_of(&self, subject: &Subject) -> Class {

@@ -8,6 +8,9 @@ use crate::triage::paths::{LADDER, Way};
 /// The class of a path that another framework has.
 const ELSEWHERE: &str = "mainline-elsewhere";
 
+/// The class of a path of which a reason is known why it is off.
+const OFF: &str = "off";
+
 /// A path, and what of it can be said here.
 pub(super) struct Covering {
     /// Catalog id.
@@ -19,8 +22,8 @@ pub(super) struct Covering {
 /// What ran comes first: a ladder that this kernel is part of is evidence, an overlap of its kind is a way.
 pub(super) fn of(kernel: &KernelRow, is_short: bool, ground: &Ground<'_>) -> Option<Covering> {
     let open = ground.paths.iter().filter(|path| is_open(path) && has_rung(path, &kernel.kernel));
-    // The largest of the own framework, else the largest of another.
-    let ladder = open.min_by_key(|path| path.class == ELSEWHERE);
+    // The largest that could be on here, then one that is off for a reason, then one of another framework.
+    let ladder = open.min_by_key(|path| (path.class == ELSEWHERE, path.class == OFF));
     let ways = ground.ways.get(&kernel.kernel).map(Vec::as_slice).unwrap_or_default();
     // The first is the best; a precedent of another framework says nothing that a ladder here does not say better.
     let way =
@@ -64,6 +67,9 @@ fn says_of_ladder(path: &PathRow, kernel: &KernelRow, ground: &Ground<'_>) -> St
         Some(part) if *part < all => format!("covers {part} of its {all} launches a step"),
         Some(_) | None => "covers it".to_owned(),
     };
+    if path.class == OFF {
+        return format!("`{}` {what}, and is off here; the fuse table says why.", path.path);
+    }
     format!("`{}`{whose} {what} and is {} here.", path.path, path.state.as_str())
 }
 

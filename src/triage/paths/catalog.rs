@@ -44,6 +44,7 @@ pub struct PathCatalog {
     entries: Vec<Entry>,
     toggles: Vec<Toggle>,
     topics: Vec<Topic>,
+    overridden: Vec<String>,
 }
 
 impl PathCatalog {
@@ -74,16 +75,22 @@ impl PathCatalog {
             read.push(files.iter().map(|one| Ok((one.path, file::parse(*one)?))).collect::<Result<_, _>>()?);
         }
         let mut parts: Vec<Part> = Vec::new();
+        let mut overridden = Vec::new();
         for layer in &mut read {
             let mut names = BTreeMap::new();
             for (path, document) in layer.iter_mut() {
                 for (name, matchers) in std::mem::take(&mut document.parts) {
+                    let (line, column) = (matchers.referenced.line(), matchers.referenced.column());
                     let part = file::part(path, name, matchers, classifier)?;
-                    if let Some(first) = names.insert(part.name.clone(), *path) {
-                        return Err(taken(path, 0, "part", &part.name, &first.display().to_string()));
+                    let at = format!("{}:{line}", path.display());
+                    if let Some(first) = names.insert(part.name.clone(), at) {
+                        return Err(taken((path, line, column), "part", &part.name, &first));
                     }
                     match parts.iter_mut().find(|known| known.name == part.name) {
-                        Some(known) => *known = part,
+                        Some(known) => {
+                            overridden.push(format!("part `{}`", part.name));
+                            *known = part;
+                        }
                         None => parts.push(part),
                     }
                 }
@@ -101,10 +108,13 @@ impl PathCatalog {
                 for entry in document.entries {
                     let entry = entry.compile(path, as_of, &parts)?;
                     if let Some(first) = ids.insert(entry.id.clone(), place(&entry)) {
-                        return Err(taken(path, entry.line, "id", &entry.id, &first));
+                        return Err(taken((path, entry.line, entry.column), "id", &entry.id, &first));
                     }
                     match entries.iter_mut().find(|known| known.id == entry.id) {
-                        Some(known) => *known = entry,
+                        Some(known) => {
+                            overridden.push(format!("path `{}` of {}", entry.id, place(known)));
+                            *known = entry;
+                        }
                         None => entries.push(entry),
                     }
                 }
@@ -112,16 +122,29 @@ impl PathCatalog {
                     let toggle = toggle.compile(path);
                     let at = format!("{}:{}", path.display(), toggle.line);
                     if let Some(first) = names.insert(toggle.name.clone(), at) {
-                        return Err(taken(path, toggle.line, "toggle", &toggle.name, &first));
+                        return Err(taken(
+                            (path, toggle.line, toggle.column),
+                            "toggle",
+                            &toggle.name,
+                            &first,
+                        ));
                     }
                     match toggles.iter_mut().find(|known| known.name == toggle.name) {
-                        Some(known) => *known = toggle,
+                        Some(known) => {
+                            let at = format!("{}:{}", known.file.display(), known.line);
+                            overridden.push(format!("toggle `{}` of {at}", toggle.name));
+                            *known = toggle;
+                        }
                         None => toggles.push(toggle),
                     }
                 }
             }
         }
-        let catalog = Self { parts, entries, toggles, topics };
+        for entry in &mut entries {
+            let is_own = |toggle: &&Toggle| entry.flags.on.iter().any(|flag| toggle.is_of(flag));
+            entry.compiled = toggles.iter().filter(is_own).any(|toggle| toggle.compiled);
+        }
+        let catalog = Self { parts, entries, toggles, topics, overridden };
         catalog.check_links()?;
         Ok(catalog)
     }
@@ -129,24 +152,27 @@ impl PathCatalog {
     /// Links between entries lead somewhere.
     fn check_links(&self) -> Result<(), YamlError> {
         let ids = || self.entries.iter().map(|entry| entry.id.as_str());
-        let wrong = |path: &Path, line: u64, message: String, to: &str| YamlError {
+        let wrong = |path: &Path, (line, column): (u64, u64), message: String, to: &str| YamlError {
             path: path.to_owned(),
             line,
-            column: 0,
+            column,
             message,
-            help: nearest(to, ids()).map(|near| format!("did you mean `{near}`?")),
+            help: Some(nearest(to, ids()).map_or_else(
+                || "`profgate catalog list --paths` shows every id".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            )),
         };
         for entry in &self.entries {
             if let Some(to) = &entry.same_as
                 && self.entry(to).is_none_or(|head| head.same_as.is_some())
             {
                 let message = format!("`{}` is the same as `{to}`, which is no entry of its own", entry.id);
-                return Err(wrong(&entry.file, entry.line, message, to));
+                return Err(wrong(&entry.file, (entry.line, entry.column), message, to));
             }
             for to in &entry.successor_of {
                 if self.entry(to).is_none() {
                     let message = format!("`{}` succeeds `{to}`, which is no entry", entry.id);
-                    return Err(wrong(&entry.file, entry.line, message, to));
+                    return Err(wrong(&entry.file, (entry.line, entry.column), message, to));
                 }
             }
         }
@@ -154,7 +180,7 @@ impl PathCatalog {
             for to in &toggle.affects {
                 if self.entry(to).is_none() {
                     let message = format!("`{}` affects `{to}`, which is no entry", toggle.name);
-                    return Err(wrong(&toggle.file, toggle.line, message, to));
+                    return Err(wrong(&toggle.file, (toggle.line, toggle.column), message, to));
                 }
             }
         }
@@ -174,6 +200,11 @@ impl PathCatalog {
     /// What each file with entries is about, in their order.
     pub fn topics(&self) -> &[Topic] {
         &self.topics
+    }
+
+    /// What a later layer of files took the place of, each in words.
+    pub fn overridden(&self) -> &[String] {
+        &self.overridden
     }
 
     /// What switches paths, in the order of the files.
@@ -207,11 +238,11 @@ fn place(entry: &Entry) -> String {
     format!("{}:{}", entry.file.display(), entry.line)
 }
 
-fn taken(path: &Path, line: u64, what: &str, name: &str, first: &str) -> YamlError {
+fn taken((path, line, column): (&Path, u64, u64), what: &str, name: &str, first: &str) -> YamlError {
     YamlError {
         path: path.to_owned(),
         line,
-        column: 0,
+        column,
         message: format!("{what} `{name}` is taken by {first}"),
         help: Some("give one of them another name".to_owned()),
     }

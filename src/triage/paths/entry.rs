@@ -96,6 +96,10 @@ pub struct Entry {
     pub file: PathBuf,
     /// 1-based line of the entry in its file.
     pub line: u64,
+    /// 1-based column of its id.
+    pub column: u64,
+    /// Whether one of its switches is that of a compile pass, which does nothing to code that is not compiled.
+    pub compiled: bool,
     pub(super) on: Vec<PartIx>,
     pub(super) split: Vec<Vec<PartIx>>,
     pub(super) after: Vec<PartIx>,
@@ -197,8 +201,20 @@ pub struct Toggle {
     pub effect: String,
     /// Where it is read.
     pub source_paths: Vec<String>,
+    /// Whether it switches a compile pass, which does nothing to code that is not compiled.
+    pub compiled: bool,
     /// The file that holds it.
     pub file: PathBuf,
     /// 1-based line in that file.
     pub line: u64,
+    /// 1-based column of its name.
+    pub column: u64,
+}
+
+impl Toggle {
+    /// Whether it is the switch that a flag of an entry means: `x` is that of `x` and of `x=value`.
+    pub fn is_of(&self, flag: &str) -> bool {
+        let key = flag.split_once('=').map_or(flag, |(key, _)| key);
+        self.name.split(" / ").any(|name| name == flag || name == key)
+    }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::entry::{Entry, OffWhere, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
 use super::gates::{Gates, Vendor};
+use super::needs::{Library, ModelKind};
 use super::parts::{Matcher, Part, PartIx};
 use crate::common::date::Date;
 use crate::common::text::nearest;
@@ -34,7 +35,8 @@ pub(super) struct FileYaml {
     pub about: Option<String>,
     /// Kinds of kernels by name; one of the matchers must fit.
     #[serde(default)]
-    pub parts: BTreeMap<String, Vec<MatcherYaml>>,
+    #[schemars(with = "BTreeMap<String, Vec<MatcherYaml>>")]
+    pub parts: BTreeMap<String, Spanned<Vec<MatcherYaml>>>,
     /// Paths.
     #[serde(default)]
     pub entries: Vec<EntryYaml>,
@@ -133,10 +135,12 @@ pub(super) struct EntryYaml {
     gates: GatesYaml,
     /// Where its code lives.
     #[serde(default)]
-    source_paths: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    source_paths: Vec<Spanned<String>>,
     /// Names of functions and operators in that code.
     #[serde(default)]
-    symbols: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    symbols: Vec<Spanned<String>>,
     /// Names that must and must not match; each is a test.
     #[serde(default)]
     examples: PathExamples,
@@ -160,9 +164,11 @@ struct OffWhereYaml {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct FlagsYaml {
     /// Arguments, variables or keys that switch it on.
-    on: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    on: Vec<Spanned<String>>,
     /// Those that switch it off.
-    off: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    off: Vec<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -184,6 +190,10 @@ struct GatesYaml {
     backend: Vec<String>,
     /// Phases, one of which it must be.
     stages: Vec<Stage>,
+    /// Libraries, one of which the server must use.
+    libraries: Vec<Library>,
+    /// What the model must make.
+    serves: Vec<ModelKind>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -202,10 +212,13 @@ pub(super) struct ToggleYaml {
     effect: String,
     /// Where it is read.
     source_paths: Vec<String>,
+    /// Whether it switches a compile pass, which does nothing to code that is not compiled.
+    #[serde(default)]
+    compiled: bool,
 }
 
 /// Frameworks that an entry may name; `any` is for what every one may take from a library.
-const FRAMEWORKS: [&str; 5] = ["any", "sglang", "vllm", "trtllm", "tokenspeed"];
+pub const FRAMEWORKS: [&str; 5] = ["any", "sglang", "vllm", "trtllm", "tokenspeed"];
 
 /// The JSON Schema of a catalog of paths.
 pub fn schema() -> schemars::Schema {
@@ -239,18 +252,25 @@ pub(super) fn topic(path: &Path, title: Option<String>, about: Option<String>) -
 pub(super) fn part(
     path: &Path,
     name: String,
-    matchers: Vec<MatcherYaml>,
+    matchers: Spanned<Vec<MatcherYaml>>,
     classifier: &Classifier,
 ) -> Result<Part, YamlError> {
+    let place = Spanned::new((), matchers.referenced, matchers.defined);
     let matchers = matchers
+        .value
         .into_iter()
-        .map(|matcher| matcher.compile(path, &name, classifier))
+        .map(|matcher| matcher.compile(path, (&name, &place), classifier))
         .collect::<Result<Vec<Matcher>, YamlError>>()?;
     Ok(Part { name, matchers })
 }
 
 impl MatcherYaml {
-    fn compile(self, path: &Path, part: &str, classifier: &Classifier) -> Result<Matcher, YamlError> {
+    fn compile(
+        self,
+        path: &Path,
+        (part, place): (&str, &Spanned<()>),
+        classifier: &Classifier,
+    ) -> Result<Matcher, YamlError> {
         let families = || classifier.families().iter().map(|family| family.id.as_str());
         for family in &self.family {
             if !families().any(|known| known == family.value) {
@@ -270,13 +290,7 @@ impl MatcherYaml {
             kernels: self.kernel,
             roles: self.role,
         };
-        let refuse = |message: String, help: &str| YamlError {
-            path: path.to_owned(),
-            line: 0,
-            column: 0,
-            message,
-            help: Some(help.to_owned()),
-        };
+        let refuse = |message: String, help: &str| YamlError::at(path, place, message).with_help(help);
         if matcher.is_empty() {
             return Err(refuse(
                 format!("a matcher of part `{part}` takes every kernel"),
@@ -300,6 +314,16 @@ impl EntryYaml {
         file_as_of: Option<Date>,
         parts: &[Part],
     ) -> Result<Entry, YamlError> {
+        yaml::kebab_case(path, &self.id)?;
+        for (list, what) in [
+            (&self.frameworks, "framework"),
+            (&self.flags.on, "flag"),
+            (&self.flags.off, "flag"),
+            (&self.source_paths, "source path"),
+            (&self.symbols, "symbol"),
+        ] {
+            yaml::each_once(path, list, what)?;
+        }
         let find = |name: &Spanned<String>| -> Result<PartIx, YamlError> {
             let names = || parts.iter().map(|part| part.name.as_str());
             names()
@@ -344,6 +368,8 @@ impl EntryYaml {
         }
         Ok(Entry {
             line: self.id.referenced.line(),
+            column: self.id.referenced.column(),
+            compiled: false,
             file: path.to_owned(),
             on: list(&self.on)?,
             after: list(&self.after)?,
@@ -361,7 +387,7 @@ impl EntryYaml {
             id: self.id.value,
             name: self.name,
             kind: self.kind,
-            frameworks: self.frameworks.into_iter().map(|framework| framework.value).collect(),
+            frameworks: values(self.frameworks),
             origin: self.origin,
             pr: self.pr,
             as_of,
@@ -369,9 +395,9 @@ impl EntryYaml {
             summary: self.summary,
             same_as: self.same_as,
             successor_of: self.successor_of,
-            flags: Flags { on: self.flags.on, off: self.flags.off },
-            source_paths: self.source_paths,
-            symbols: self.symbols,
+            flags: Flags { on: values(self.flags.on), off: values(self.flags.off) },
+            source_paths: values(self.source_paths),
+            symbols: values(self.symbols),
             gates: Gates {
                 tp: self.gates.tp,
                 ep: self.gates.ep,
@@ -381,6 +407,8 @@ impl EntryYaml {
                 gpu: self.gates.gpu,
                 backend: self.gates.backend,
                 stages: self.gates.stages,
+                libraries: self.gates.libraries,
+                serves: self.gates.serves,
             },
             examples: self.examples,
         })
@@ -391,6 +419,8 @@ impl ToggleYaml {
     pub(super) fn compile(self, path: &Path) -> Toggle {
         Toggle {
             line: self.name.referenced.line(),
+            column: self.name.referenced.column(),
+            compiled: self.compiled,
             file: path.to_owned(),
             name: self.name.value,
             framework: self.framework,
@@ -402,15 +432,23 @@ impl ToggleYaml {
     }
 }
 
+fn values(list: Vec<Spanned<String>>) -> Vec<String> {
+    list.into_iter().map(|one| one.value).collect()
+}
+
 fn unknown<'a>(
     path: &Path,
     name: &Spanned<String>,
     what: &str,
     known: impl Iterator<Item = &'a str>,
 ) -> YamlError {
-    let error = YamlError::at(path, name, format!("there is no {what} `{}`", name.value));
-    match nearest(&name.value, known) {
-        Some(near) => error.with_help(format!("did you mean `{near}`?")),
-        None => error,
-    }
+    let help = match nearest(&name.value, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => match what {
+            "part" => "define it under `parts`, or take one of catalogs/fusions-parts.yaml".to_owned(),
+            "framework" => format!("give one of: {}", FRAMEWORKS.join(", ")),
+            _ => "`profgate catalog list` shows what there is".to_owned(),
+        },
+    };
+    YamlError::at(path, name, format!("there is no {what} `{}`", name.value)).with_help(help)
 }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::needs::{Library, ModelKind};
+use super::off::is_on;
 use crate::triage::stage::Stage;
 
 /// Who made a GPU. Architectures can be told by their names too, where a path needs it.
@@ -76,6 +78,10 @@ pub struct Gates {
     pub backend: Vec<String>,
     /// Phases that it is for.
     pub stages: Vec<Stage>,
+    /// Libraries whose kernels it is made of, one of which the server must use.
+    pub libraries: Vec<Library>,
+    /// Kinds of models that it is for.
+    pub serves: Vec<ModelKind>,
 }
 
 /// Arguments that choose an implementation.
@@ -115,6 +121,10 @@ pub struct Facts<'a> {
     pub exchanges: bool,
     /// Whether an all-reduce ran: the layers are shared.
     pub reduces: bool,
+    /// Whether a kernel ran that only AITER has: the server uses it.
+    pub aiter: bool,
+    /// What the model makes, where something tells.
+    pub serves: Option<ModelKind>,
 }
 
 /// Whether a path's gates hold.
@@ -156,10 +166,20 @@ impl Gates {
         self.held(facts).into_iter().find(|gate| gate.holds == Some(false)).map(|gate| gate.otherwise)
     }
 
-    fn held(&self, facts: &Facts<'_>) -> [Held; 7] {
+    fn held(&self, facts: &Facts<'_>) -> [Held; 9] {
         let held = |holds, settled_by, otherwise| Held { holds, settled_by, otherwise };
         [
             held(self.stage_holds(facts), "the phase", "another phase"),
+            held(
+                self.serves_holds(facts),
+                "whether the model is a language or a diffusion model (Python stacks)",
+                "another kind of model",
+            ),
+            held(
+                self.library_holds(facts),
+                self.libraries.first().map_or("the library", |library| library.settled_by()),
+                "servers with another library",
+            ),
             held(
                 self.tp_holds(facts),
                 "the server's tensor parallelism (server_args.json, or the files of all ranks)",
@@ -252,6 +272,28 @@ impl Gates {
         Some(self.quantisation.iter().any(|one| one == value))
     }
 
+    /// Whether it is known to be for models that make something else.
+    pub(super) fn is_of_another_model_kind(&self, facts: &Facts<'_>) -> bool {
+        self.serves_holds(facts) == Some(false)
+    }
+
+    fn serves_holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        if self.serves.is_empty() {
+            return Some(true);
+        }
+        facts.serves.map(|kind| self.serves.contains(&kind))
+    }
+
+    /// A kernel that ran is proof; that none did is none, its operators may have other kernels.
+    fn library_holds(&self, facts: &Facts<'_>) -> Option<bool> {
+        if self.libraries.is_empty() || self.libraries.contains(&Library::Aiter) && facts.aiter {
+            return Some(true);
+        }
+        let args = facts.server_args?;
+        let mut switches = self.libraries.iter().flat_map(|library| library.switches());
+        switches.find_map(|switch| args.get(*switch).and_then(is_on))
+    }
+
     fn gpu_holds(&self, facts: &Facts<'_>) -> Option<bool> {
         if self.gpu.is_empty() {
             return Some(true);
@@ -299,17 +341,6 @@ fn names(model: &str, part: &str) -> bool {
 fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
     let args = facts.server_args?;
     keys.iter().find_map(|key| args.get(*key).and_then(Value::as_u64))
-}
-
-/// Whether the server's arguments switch a path off: a flag that turns it on is `false`, or the other way round.
-pub fn is_switched_off(on: &[String], off: &[String], facts: &Facts<'_>) -> bool {
-    let set = |flag: &String| {
-        let args = facts.server_args?;
-        // `PassConfig.fuse_norm_quant` is the key of a configuration inside the arguments.
-        let key = flag.rsplit('.').next().unwrap_or(flag).trim_start_matches('-').replace('-', "_");
-        args.get(&format!("pass_config.{key}")).or_else(|| args.get(&key))?.as_bool()
-    };
-    on.iter().any(|flag| set(flag) == Some(false)) || off.iter().any(|flag| set(flag) == Some(true))
 }
 
 #[cfg(test)]
@@ -446,19 +477,24 @@ mod tests {
     }
 
     #[test]
-    fn a_server_argument_may_say_that_a_path_is_off() {
-        let args: Map<String, Value> =
-            serde_json::from_str(r#"{"enable_x": false, "disable_y": true, "tp_size": 4}"#).unwrap();
-        let facts = Facts { server_args: Some(&args), ..Facts::default() };
-        let flag = |name: &str| vec![name.to_owned()];
-        assert!(is_switched_off(&flag("--enable-x"), &[], &facts));
-        assert!(is_switched_off(&[], &flag("disable_y"), &facts));
-        assert!(!is_switched_off(&flag("enable_z"), &[], &facts));
-        let args: Map<String, Value> =
-            serde_json::from_str(r#"{"pass_config.fuse_norm_quant": false}"#).unwrap();
-        let passes = Facts { server_args: Some(&args), ..Facts::default() };
-        assert!(is_switched_off(&flag("PassConfig.fuse_norm_quant"), &[], &passes));
-        assert!(!is_switched_off(&flag("PassConfig.fuse_act_quant"), &[], &passes));
-        assert_eq!(Gates { tp: Some(2), ..Gates::default() }.judge(&facts), Gate::Open);
+    fn a_library_is_known_by_its_kernels_or_its_switch() {
+        let gates = Gates { libraries: vec![Library::Aiter], ..Gates::default() };
+        let Gate::Unknown(settled_by) = gates.judge(&Facts::default()) else { panic!("nothing tells") };
+        assert!(settled_by.contains("VLLM_ROCM_USE_AITER"), "{settled_by}");
+        assert_eq!(gates.judge(&Facts { aiter: true, ..Facts::default() }), Gate::Open);
+        for (value, gate) in [("\"1\"", Gate::Open), ("\"0\"", Gate::Closed), ("false", Gate::Closed)] {
+            let args: Map<String, Value> =
+                serde_json::from_str(&format!(r#"{{"VLLM_ROCM_USE_AITER": {value}}}"#)).unwrap();
+            assert_eq!(gates.judge(&Facts { server_args: Some(&args), ..Facts::default() }), gate, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_diffusion_models_is_none_of_a_language_model() {
+        let gates = Gates { serves: vec![ModelKind::Diffusion], ..Gates::default() };
+        let serving = |serves| Facts { serves, ..Facts::default() };
+        assert_eq!(gates.judge(&serving(Some(ModelKind::Language))), Gate::Closed);
+        assert_eq!(gates.judge(&serving(Some(ModelKind::Diffusion))), Gate::Open);
+        assert!(matches!(gates.judge(&serving(None)), Gate::Unknown(_)));
     }
 }

@@ -31,6 +31,16 @@ impl PathCatalog {
             for message in incomplete(entry) {
                 tell(message.to_owned());
             }
+            for flag in entry.flags.on.iter().chain(&entry.flags.off) {
+                let mut rows = self.toggles().iter().filter(|toggle| toggle.is_of(flag)).peekable();
+                if rows.peek().is_none() {
+                    tell(format!("no toggle tells what `{flag}` does; give it a row under `toggles`"));
+                } else if !rows.any(|toggle| toggle.affects.contains(&entry.id)) {
+                    tell(format!(
+                        "the toggle of `{flag}` does not say under `affects` that it switches this"
+                    ));
+                }
+            }
             if let Some(other) = summaries.insert(&entry.summary, &entry.id) {
                 tell(format!("its summary is that of `{other}`"));
             }

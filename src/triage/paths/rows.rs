@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, hash_map};
 
 use super::catalog::{PathCatalog, group_of};
 use super::entry::{Entry, Origin};
-use super::gates::{Facts, Gate, is_switched_off};
+use super::gates::{Facts, Gate};
 use super::ladder::{Kind, Shape};
 use super::lookup::Way;
+use super::needs::ModelKind;
+use super::off::{self, Shown};
 use super::parts::{PartIx, membership};
 use super::sequence::{Sequence, Starts};
 use super::similar::{self, Scene};
@@ -65,6 +67,8 @@ struct Tally {
     rungs: BTreeMap<String, u64>,
     /// Places that launched the ladders, and their time.
     places: BTreeMap<String, Ns>,
+    /// Whether Python code of a layer launched a rung.
+    by_layers: bool,
 }
 
 impl Tally {
@@ -119,10 +123,16 @@ pub fn find(
     };
     // Kernels that only one maker's GPUs run tell the maker where the trace does not.
     let maker = runs_named("amd-only").then_some("AMD");
+    // What has a prefill, a decode or a cache of keys and values makes tokens.
+    let is_language = matches!(stage, Stage::Prefill | Stage::Decode) || runs_named("kv-write");
+    let serves = is_language.then_some(ModelKind::Language);
+    let compiled = runs_named("compiled");
     let facts = Facts {
         gpu: facts.gpu.or(maker),
         reduces: runs_named("all-reduce"),
         exchanges: runs_named("expert-exchange"),
+        aiter: runs_named("of-aiter"),
+        serves: facts.serves.or(serves),
         stage: Some(stage),
         ..facts
     };
@@ -144,7 +154,11 @@ pub fn find(
         let off = entry.off_where.iter().find(|case| {
             case.stages.contains(&stage) || !(case.without.is_empty() || case.without.iter().any(runs))
         });
-        let off = off.map(|case| case.because.as_str());
+        let shown = Shown { by_layers: split.by_layers, compiled };
+        let is_merged = matches!(entry.origin, Origin::Mainline | Origin::Upstream);
+        let off = (is_merged && is_own(entry, &facts))
+            .then(|| off::because(entry, shown, &facts).or_else(|| off.map(|case| case.because.clone())));
+        let off = off.flatten();
         if let Some(row) = row(entry, fused, split, (steps, whole, off), &facts) {
             rungs.extend(of_path);
             rows.push((entry, row));
@@ -208,6 +222,11 @@ fn count(
             }
             for at in range.clone() {
                 let place = sequence.places.get(at).and_then(|index| calls.get(*index));
+                split.by_layers |= sequence
+                    .places
+                    .get(at)
+                    .and_then(|index| calls.own(*index))
+                    .is_some_and(|place| off::is_layer(&place.path));
                 if let Some(place) = place {
                     let time = sequence.times.get(at).copied().unwrap_or_default();
                     *split.places.entry(place.at()).or_default() += time;
@@ -236,7 +255,7 @@ fn row(
     entry: &Entry,
     fused: Tally,
     mut split: Tally,
-    (steps, whole, off): (u64, Ns, Option<&str>),
+    (steps, whole, off): (u64, Ns, Option<String>),
     facts: &Facts<'_>,
 ) -> Option<PathRow> {
     if split.per_step(steps) < LEAST_LADDERS {
@@ -264,7 +283,7 @@ fn row(
         (state, Gate::Open) => state,
     };
     let off = off.filter(|_| matches!(state, PathState::Split | PathState::Partial));
-    evidence.extend(off.map(|because| format!("off here: {because}")));
+    evidence.extend(off.iter().map(|because| format!("off here: {because}")));
     let mut places: Vec<(Ns, String)> = split.places.into_iter().map(|(place, time)| (time, place)).collect();
     places.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut forms: Vec<(Ns, String)> =
@@ -296,6 +315,11 @@ fn row(
     })
 }
 
+/// Whether a path is one of the framework at hand, where that is known: another's cannot be off here.
+fn is_own(entry: &Entry, facts: &Facts<'_>) -> bool {
+    facts.framework != "unknown" && entry.is_of(facts.framework)
+}
+
 fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str {
     match state {
         PathState::Active => return "on",
@@ -306,9 +330,6 @@ fn class_of(entry: &Entry, state: PathState, facts: &Facts<'_>) -> &'static str 
         Origin::InFlight => "in-flight",
         Origin::Closed => "closed",
         Origin::Mainline | Origin::Upstream if !entry.is_of(facts.framework) => "mainline-elsewhere",
-        Origin::Mainline | Origin::Upstream if is_switched_off(&entry.flags.on, &entry.flags.off, facts) => {
-            "off"
-        }
         Origin::Mainline | Origin::Upstream => "should-apply",
     }
 }
@@ -319,12 +340,7 @@ fn one_of_each(rows: Vec<(&Entry, PathRow)>, catalog: &PathCatalog, facts: &Fact
     let mut best: BTreeMap<&str, (&Entry, PathRow)> = BTreeMap::new();
     let merit = |entry: &Entry, row: &PathRow| {
         let is_merged = matches!(entry.origin, Origin::Mainline | Origin::Upstream);
-        (
-            facts.framework != "unknown" && entry.is_of(facts.framework),
-            row.fused > 0,
-            is_merged,
-            entry.same_as.is_none(),
-        )
+        (is_own(entry, facts), row.fused > 0, is_merged, entry.same_as.is_none())
     };
     for (entry, row) in rows {
         match best.get(group_of(entry)) {
@@ -336,7 +352,9 @@ fn one_of_each(rows: Vec<(&Entry, PathRow)>, catalog: &PathCatalog, facts: &Fact
     }
     best.into_values()
         .map(|(entry, mut row)| {
-            row.also = catalog.kin(entry).map(|other| kin(other, facts)).collect();
+            // What another kind of model has is no help here.
+            let kin_of = catalog.kin(entry).filter(|other| !other.gates.is_of_another_model_kind(facts));
+            row.also = kin_of.map(|other| kin(other, facts)).collect();
             row
         })
         .collect()
