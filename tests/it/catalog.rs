@@ -120,6 +120,25 @@ fn filters_of_the_list_narrow_it() {
 }
 
 #[test]
+fn a_framework_is_found_in_any_case_or_refused() {
+    let list = |args: &[&str]| run(&[&["catalog", "list"], args].concat());
+    let lower = list(&["--framework", "vllm"]);
+    assert_eq!(list(&["--framework", "vLLM"]).stdout, lower.stdout);
+    assert!(lower.stdout.contains("vllm-allreduce-rmsnorm"), "{}", lower.stdout);
+    let typo = list(&["--framework", "vlm"]);
+    assert_eq!((typo.code, typo.stdout.as_str()), (2, ""));
+    assert!(typo.stderr.contains("did you mean `vllm`?"), "{}", typo.stderr);
+    let other = list(&["--framework", "llama.cpp"]);
+    assert!(other.code == 2 && other.stderr.contains("sglang, tokenspeed, trtllm, vllm"), "{}", other.stderr);
+    let toggles = list(&["--toggles", "--framework", "SGLang"]);
+    assert!(toggles.stdout.contains("enable_deterministic_inference"), "{}", toggles.stdout);
+    assert!(!toggles.stdout.contains("PassConfig"), "{}", toggles.stdout);
+    assert!(list(&["--toggles", "--framework", "flashinfer"]).stdout.contains("use_async_memset"));
+    assert_eq!(list(&["--toggles", "--kind", "fuse"]).code, 2, "a toggle has no kind of path");
+    assert_eq!(list(&["--kernels", "--framework", "vllm"]).code, 2);
+}
+
+#[test]
 fn an_entry_shows_what_switches_it_and_who_else_has_it() {
     let show = run(&["catalog", "show", "vllm-allreduce-rmsnorm"]).stdout;
     for part in [
@@ -149,12 +168,17 @@ fn what_is_in_flight_grows_old() {
         "{}",
         old.stdout
     );
-    assert!(!old.stdout.contains("pr-41263-dsv4-norm-router"), "what is merged does not grow old");
-    assert!(on("2026-07-01").stdout.starts_with("Nothing in flight is older than 84 days"));
+    let line = |id: &str| old.stdout.lines().find(|line| line.starts_with(id)).unwrap();
+    assert!(line("pr-20667-qwen35-qknorm-rope-kv").contains("  in flight  150 days"), "{}", old.stdout);
+    assert!(line("pr-35968-dsv32-indexer-multistream").contains("  closed     150 days"), "{}", old.stdout);
+    assert!(line("pr-41263-dsv4-norm-router").contains("  merged     150 days"), "{}", old.stdout);
+    assert!(on("2026-07-01").stdout.starts_with("No pull request was last looked at more than 84 days ago"));
     assert_eq!(run(&["catalog", "stale", "--on", "2026-02-30"]).code, 2);
     let json = run(&["catalog", "stale", "--on", "2026-11-24", "--format", "json"]).stdout;
     let rows: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(rows[0]["days"], 150);
+    assert_eq!(rows[0]["state"], "in flight");
+    assert!(rows.as_array().unwrap().iter().all(|row| !row["check"].as_str().unwrap().is_empty()));
 }
 
 #[test]
@@ -216,6 +240,15 @@ fn a_users_catalog_adds_and_overrides() {
     let tested = run(&["catalog", "test", arg(&folder)]);
     assert_eq!(tested.code, 0, "{}{}", tested.stdout, tested.stderr);
     assert!(tested.stdout.starts_with("2 paths and 1 kernel family of"), "{}", tested.stdout);
+    let overrides: Vec<&str> = tested.stdout.lines().filter(|line| line.starts_with("overrides")).collect();
+    assert_eq!(overrides.len(), 1, "{}", tested.stdout);
+    assert!(
+        overrides[0].starts_with(
+            "overrides built-in path `fused-residual-add-rmsnorm` of catalogs/fusions-norm.yaml:"
+        ),
+        "{}",
+        tested.stdout
+    );
 
     let capture = scratch.capture("capture", &presets::moe_one_step());
     let triage = run(&["triage", arg(&capture), "--catalog", arg(&folder), "--format", "json"]);

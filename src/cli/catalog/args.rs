@@ -38,6 +38,7 @@ pub enum CatalogCommand {
 #[command(after_help = "\
 Examples:
   profgate catalog list --framework vllm --origin in-flight
+  profgate catalog list --toggles --framework sglang
   profgate catalog list --search 'rope kv'
   profgate catalog list --told-by lookup --format json")]
 pub struct ListArgs {
@@ -50,17 +51,18 @@ pub struct ListArgs {
     /// Only what switches paths
     #[arg(long)]
     pub toggles: bool,
-    /// Only paths of this framework; library paths that every framework may take are among them
-    #[arg(long, value_name = "NAME")]
+    /// Only paths of this framework, or with --toggles its switches; library paths that every framework may take are
+    /// among them
+    #[arg(long, value_name = "NAME", conflicts_with = "kernels")]
     pub framework: Option<String>,
     /// Only paths of this kind
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with_all = ["kernels", "toggles"])]
     pub kind: Option<KindArg>,
     /// Only paths whose code is to be had there
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with_all = ["kernels", "toggles"])]
     pub origin: Option<OriginArg>,
     /// Only paths whose state kernels can tell, or only the others
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["kernels", "toggles"])]
     pub told_by: Option<ToldByArg>,
     /// Only entries with all of these words in id, name, summary, flags or symbols
     #[arg(long, value_name = "WORDS")]

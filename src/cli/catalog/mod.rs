@@ -20,7 +20,7 @@ use super::user_catalogs;
 /// Prints entries of the catalogs, or what they say of a kernel's name.
 pub fn run(args: &CatalogArgs, context: &Context) -> Result<u8, CliError> {
     let text = match &args.command {
-        CatalogCommand::List(list) => list::render(&context.catalogs()?, list),
+        CatalogCommand::List(list) => list::render(&context.catalogs()?, list)?,
         CatalogCommand::Show(show) => show::render(&context.catalogs()?, show)?,
         CatalogCommand::Match(args) => explain::render(&context.catalogs()?, args),
         CatalogCommand::Stale(stale) => stale::render(&context.catalogs()?.paths, stale),

@@ -25,18 +25,29 @@ pub fn test(catalogs: &Catalogs, folder: &Path, context: &Context) -> Result<u8,
         catalogs.paths.problems().into_iter().filter(|problem| is_own(&problem.file)).collect();
     problems.extend(catalogs.paths.failed_examples(&catalogs.classifier));
     problems.extend(failed_family_examples(&catalogs.classifier));
+    let overridden = overrides(catalogs);
     let paths = catalogs.paths.entries().iter().filter(|entry| is_own(&entry.file)).count();
     let families = catalogs.classifier.families().iter().filter(|family| is_own(&family.file)).count();
+    // Whoever overrides by mistake must hear of it when an example fails, too.
+    if !problems.is_empty() && !overridden.is_empty() {
+        context.print(&format!("{}\n", overridden.trim_start()))?;
+    }
     report(
         &problems,
         &format!(
-            "{} and {} of {}: every example holds, those of the built-in catalogs too.",
+            "{} and {} of {}: every example holds, those of the built-in catalogs too.{overridden}",
             counted(paths, "path"),
             counted(families, "kernel family"),
             folder.display()
         ),
         context,
     )
+}
+
+/// What of the built-in catalogs a directory took the place of, a line each.
+fn overrides(catalogs: &Catalogs) -> String {
+    let all = catalogs.paths.overridden().iter().chain(catalogs.classifier.overridden());
+    all.map(|what| format!("\noverrides built-in {what}")).collect()
 }
 
 fn report(problems: &[Problem], sound: &str, context: &Context) -> Result<u8, CliError> {
