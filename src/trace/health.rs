@@ -94,6 +94,8 @@ health_codes! {
     AnnotationDisagrees = "annotation-disagrees", judged;
     /// A step is another stage than the name of its file says.
     StageDisagrees = "stage-disagrees", judged;
+    /// A step that begins another turn of unlike steps and has no counterpart; no figure of a step holds it.
+    StepSurplus = "step-surplus", judged;
     /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.
     IdleGap = "idle-gap", judged;
     /// Code was compiled or loaded onto the GPU inside the window.

@@ -10,6 +10,7 @@ use super::interval::{self, HiddenParts, Interval, Measured};
 use super::launches::Launches;
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
+use super::turns;
 use super::window;
 use crate::trace::{Activity, ActivityKind, DeviceId, Health, HealthCode, NameId, Ns, Span, StreamId, Trace};
 
@@ -203,6 +204,7 @@ impl<'t> Timeline<'t> {
             by_step: Vec::new(),
         };
         timeline.sort_by_step();
+        turns::keep_whole_turns(&mut timeline, health);
         timeline
     }
 
@@ -257,22 +259,29 @@ impl Timeline<'_> {
 
     /// Takes the steps of a stage out; their work counts for another one, outside of every step.
     pub fn leave(&mut self, stage: Stage, own: Stage) {
+        let stages = self.step_stages.clone();
+        self.keep_steps(|step| stages.get(step) != Some(&stage));
+        for one in self.placed.iter_mut().filter(|one| one.stage == stage) {
+            one.stage = own;
+        }
+    }
+
+    /// Takes steps out. Their work stays in its stage, outside of every step.
+    pub fn keep_steps(&mut self, is_kept: impl Fn(usize) -> bool) {
         let mut kept = Vec::new();
         let number: Vec<Option<usize>> = self
             .step_stages
             .iter()
-            .map(|of_step| {
-                (*of_step != stage).then(|| {
-                    kept.push(*of_step);
+            .enumerate()
+            .map(|(step, stage)| {
+                is_kept(step).then(|| {
+                    kept.push(*stage);
                     kept.len() - 1
                 })
             })
             .collect();
         for one in &mut self.placed {
             one.step = one.step.and_then(|step| number.get(step).copied().flatten());
-            if one.stage == stage {
-                one.stage = own;
-            }
         }
         self.step_stages = kept;
         self.sort_by_step();

@@ -20,6 +20,7 @@ pub mod paths;
 mod ranks;
 mod stage;
 mod steps;
+mod turns;
 mod window;
 
 pub use build::{Input, TriageError, triage, triage_of_rank};

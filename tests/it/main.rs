@@ -41,6 +41,7 @@ mod meaning;
 mod mistakes;
 mod overlap;
 mod paths;
+mod phases;
 mod promises;
 mod quick_start;
 mod quirks;

@@ -10,32 +10,32 @@ use serde_json::{Value, json};
 use crate::support::{Run, Scratch, arg, run};
 
 /// A workload's first rank, as the file that a profiler would have written.
-fn document(workload: &Workload) -> Value {
+pub fn document(workload: &Workload) -> Value {
     let mut bytes = Vec::new();
     write_rank(workload, 0, &mut bytes).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn rows(document: &mut Value) -> &mut Vec<Value> {
+pub fn rows(document: &mut Value) -> &mut Vec<Value> {
     document["traceEvents"].as_array_mut().unwrap()
 }
 
-fn is(row: &Value, categories: &[&str]) -> bool {
+pub fn is(row: &Value, categories: &[&str]) -> bool {
     row["cat"].as_str().is_some_and(|cat| categories.contains(&cat))
 }
 
-fn triage(scratch: &Scratch, name: &str, document: &Value) -> Value {
+pub fn triage(scratch: &Scratch, name: &str, document: &Value) -> Value {
     let path = scratch.file(name, serde_json::to_vec(document).unwrap());
     report(&run(&["triage", arg(&path), "--format", "json"]))
 }
 
-fn report(run: &Run) -> Value {
+pub fn report(run: &Run) -> Value {
     assert_eq!(run.code, 0, "{}", run.stderr);
     serde_json::from_str(&run.stdout).unwrap()
 }
 
 /// `stage evidence steps×activities`, and the pattern of the layers.
-fn told(report: &Value) -> Vec<(String, String)> {
+pub fn told(report: &Value) -> Vec<(String, String)> {
     let stages = report["stages"].as_array().unwrap().iter();
     stages
         .map(|stage| {
@@ -52,33 +52,33 @@ fn told(report: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-fn health(report: &Value, code: &str) -> u64 {
+pub fn health(report: &Value, code: &str) -> u64 {
     let entries = report["health"].as_array().unwrap();
     entries.iter().find(|entry| entry["code"] == code).map_or(0, |entry| entry["count"].as_u64().unwrap())
 }
 
-fn prefill_attention() -> KernelSpec {
+pub fn prefill_attention() -> KernelSpec {
     KernelSpec::kernel(
         "void flashinfer::BatchPrefillWithPagedKVCacheKernel<flashinfer::KernelTraits<128>>(int)",
         30.0,
     )
 }
 
-fn attention() -> KernelSpec {
+pub fn attention() -> KernelSpec {
     KernelSpec::kernel("fmhaSm100fKernel_QkvBfloat16OBfloat16H128PagedKvDenseP32VarSeqQ16Kv128", 12.0)
 }
 
-fn norm(tokens: u32) -> KernelSpec {
+pub fn norm(tokens: u32) -> KernelSpec {
     KernelSpec::kernel("void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)", 3.0)
         .grid([tokens, 1, 1], 256)
 }
 
-fn gemm(name: &'static str) -> KernelSpec {
+pub fn gemm(name: &'static str) -> KernelSpec {
     KernelSpec::kernel(name, 9.0)
 }
 
 /// Attention, and an MLP or experts behind it.
-fn layer(tokens: u32, attention: KernelSpec, has_experts: bool) -> Vec<KernelSpec> {
+pub fn layer(tokens: u32, attention: KernelSpec, has_experts: bool) -> Vec<KernelSpec> {
     let mut layer = vec![norm(tokens), gemm("nvjet_tst_192x192_64x4_1x2_h_bz_coopA_TNN"), attention];
     layer.extend([gemm("nvjet_tst_64x8_64x16_2x4_h_bz_splitK_TNT"), norm(tokens)]);
     if has_experts {
@@ -95,7 +95,7 @@ fn layer(tokens: u32, attention: KernelSpec, has_experts: bool) -> Vec<KernelSpe
     layer
 }
 
-fn shape(stage: Stage, bodies: Vec<Vec<KernelSpec>>, pattern: Vec<usize>, tokens: u32) -> ModelShape {
+pub fn shape(stage: Stage, bodies: Vec<Vec<KernelSpec>>, pattern: Vec<usize>, tokens: u32) -> ModelShape {
     let mut shape = ModelShape::of_layers(stage, 0, Vec::new());
     shape.bodies = bodies;
     shape.pattern = pattern;
@@ -106,15 +106,15 @@ fn shape(stage: Stage, bodies: Vec<Vec<KernelSpec>>, pattern: Vec<usize>, tokens
     shape
 }
 
-const DECODE: Stage = Stage::Decode { batch: 8, cached: 800 };
-const PREFILL: Stage = Stage::Prefill { sequences: 1, tokens: 2048 };
+pub const DECODE: Stage = Stage::Decode { batch: 8, cached: 800 };
+pub const PREFILL: Stage = Stage::Prefill { sequences: 1, tokens: 2048 };
 
-fn workload(shapes: Vec<ModelShape>, launch: LaunchMode, annotations: Annotations) -> Workload {
+pub fn workload(shapes: Vec<ModelShape>, launch: LaunchMode, annotations: Annotations) -> Workload {
     let steps = u32::try_from(shapes.len()).unwrap();
     Workload { shapes, steps, launch, annotations, noise_permille: 0, ..presets::moe_decode() }
 }
 
-fn plain(stage: Stage, tokens: u32) -> ModelShape {
+pub fn plain(stage: Stage, tokens: u32) -> ModelShape {
     shape(stage, vec![layer(tokens, attention(), false)], vec![0; 16], tokens)
 }
 

@@ -15,6 +15,7 @@ use crate::triage::activity::{Placed, Timeline};
 use crate::triage::classify::Role;
 use crate::triage::layers;
 use crate::triage::stage::Stage;
+use crate::triage::turns;
 
 /// Where in a step: 0 before the first layer, then the layers, then what follows them.
 type Section = usize;
@@ -46,7 +47,7 @@ pub struct Positions {
 impl Positions {
     /// Takes the positions of the stage's typical step; `None` when nothing in it has a place.
     pub fn of(trace: &Trace, timeline: &Timeline, origins: &Origins, stage: Stage) -> Option<Self> {
-        let step = layers::typical_step(timeline, stage)?;
+        let step = turns::typical_step(timeline, stage)?;
         let starts = layers::boundaries(trace, timeline, step).unwrap_or_default();
         let mut positions =
             Self { layers: starts.len(), by_layer: BTreeMap::new(), in_step: BTreeMap::new() };

@@ -20,6 +20,7 @@ use super::activity::Timeline;
 use super::classify::Role;
 use super::model::{BodyStream, LayerBody, Layers};
 use super::stage::Stage;
+use super::turns;
 use crate::trace::{Ns, StreamId, Trace};
 
 /// More distinct bodies than this for each eight layers is no repetition.
@@ -70,11 +71,11 @@ pub fn boundaries(trace: &Trace, timeline: &Timeline, step: usize) -> Option<Vec
     Some(starts)
 }
 
-/// Finds the layers of a stage in its first step whose anchors are as many as in most steps.
+/// Finds the layers of a stage in the step that stands for it.
 ///
 /// `None` when there is no attention, a single layer, or no repetition.
 pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
-    let step = typical_step(timeline, stage)?;
+    let step = turns::typical_step(timeline, stage)?;
     let Found { ids, stream, main, layers, grouped } = of_step(trace, timeline, step)?;
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
     let start = layers.first().map_or(0, |layer| layer.start);
@@ -115,25 +116,4 @@ pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> 
 
 fn stream_text(trace: &Trace, stream: StreamId) -> String {
     trace.names.get(stream.stream).to_owned()
-}
-
-/// The first step of the kind on which the stage spends most time; steps of a kind have as many activities.
-///
-/// Speculative decoding drafts more often than it verifies, in steps of a layer or two.
-pub fn typical_step(timeline: &Timeline, stage: Stage) -> Option<usize> {
-    let mut steps = vec![(0_usize, Ns::ZERO); timeline.step_stages.len()];
-    for one in timeline.placed.iter().filter(|one| one.stage == stage) {
-        if let Some((count, total)) = one.step.and_then(|step| steps.get_mut(step)) {
-            *count += 1;
-            *total += one.activity.span.length();
-        }
-    }
-    let mut kinds: std::collections::BTreeMap<usize, (Ns, usize)> = std::collections::BTreeMap::new();
-    for (step, (count, total)) in steps.into_iter().enumerate().filter(|(_, (count, _))| *count > 0) {
-        kinds.entry(count).or_insert((Ns::ZERO, step)).0 += total;
-    }
-    kinds
-        .into_iter()
-        .max_by_key(|(count, (total, step))| (*total, *count, std::cmp::Reverse(*step)))
-        .map(|(_, (_, step))| step)
 }
