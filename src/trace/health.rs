@@ -94,6 +94,10 @@ health_codes! {
     AnnotationDisagrees = "annotation-disagrees", judged;
     /// A step is another stage than the name of its file says.
     StageDisagrees = "stage-disagrees", judged;
+    /// A pass of the model beside marked steps that no annotation marks and nothing tells the stage of.
+    PassUnmarked = "pass-unmarked", judged;
+    /// A step that differs from the others as a prefill does from a decode step, and too little to tell which it is.
+    StageUnclear = "stage-unclear", judged;
     /// A step that begins another turn of unlike steps and has no counterpart; no figure of a step holds it.
     StepSurplus = "step-surplus", judged;
     /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.

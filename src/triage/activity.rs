@@ -1,7 +1,7 @@
 //! Every activity of a trace with all that the tables need: class, step, stage and measured times.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::busy::{Busy, Union};
@@ -120,12 +120,14 @@ pub struct Timeline<'t> {
     pub hidden: HiddenParts<Role>,
     /// Class of each name.
     pub classes: Classes,
-    /// How steps were found.
-    pub found_by: FoundBy,
+    /// How most steps were found.
+    found_by: FoundBy,
     /// For each step its stage.
     pub step_stages: Vec<Stage>,
     /// What the stages rest on.
-    pub evidence: StageEvidence,
+    evidence: StageEvidence,
+    /// Stages of steps that nothing marks, beside steps that annotations mark.
+    inferred: BTreeSet<Stage>,
     /// What queued each activity of the trace, and when.
     pub launches: Arc<Launches<'t>>,
     /// When each device works at all.
@@ -157,7 +159,7 @@ impl<'t> Timeline<'t> {
     ) -> Self {
         let classes = Classes::of(trace, classifier);
         let steps = steps::find(trace, &classes, &launches, health);
-        let is_told = steps.steps.iter().any(|step| step.stage.is_some());
+        let is_told = steps.steps.iter().any(|step| step.stage.is_some_and(|stage| stage != Stage::All));
         let evidence = match path_stage {
             _ if is_told && steps.found_by == FoundBy::Annotation => StageEvidence::Annotation,
             _ if is_told => StageEvidence::Inferred,
@@ -174,6 +176,8 @@ impl<'t> Timeline<'t> {
                 });
             }
         }
+        let is_inferred = |step: &&steps::Step| steps.found_by == FoundBy::Annotation && !step.is_marked;
+        let inferred = steps.steps.iter().filter(is_inferred).filter_map(|step| step.stage).collect();
         count_missing_launches(trace, &launches, health);
         let order = in_order(trace);
         window::inspect(trace, &launches, &order, &steps.of_activity, health);
@@ -198,6 +202,7 @@ impl<'t> Timeline<'t> {
             found_by: steps.found_by,
             step_stages,
             evidence,
+            inferred,
             launches,
             busy,
             step_begins: Vec::new(),
@@ -254,7 +259,16 @@ fn in_order(trace: &Trace) -> Vec<u32> {
 impl Timeline<'_> {
     /// What the name of a stage rests on.
     pub fn evidence_of(&self, stage: Stage) -> StageEvidence {
-        if stage == Stage::All { StageEvidence::None } else { self.evidence }
+        match stage {
+            Stage::All => StageEvidence::None,
+            _ if self.inferred.contains(&stage) => StageEvidence::Inferred,
+            _ => self.evidence,
+        }
+    }
+
+    /// How the steps of a stage were found.
+    pub fn found_by(&self, stage: Stage) -> FoundBy {
+        if self.inferred.contains(&stage) { FoundBy::Period } else { self.found_by }
     }
 
     /// Takes the steps of a stage out; their work counts for another one, outside of every step.

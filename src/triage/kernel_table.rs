@@ -70,7 +70,7 @@ pub fn totals(timeline: &Timeline<'_>, stage: Stage) -> StepTotals {
     let of_a_step = |time: Ns| per_step(time.0 as f64, count).round() as i64;
     StepTotals {
         count,
-        found_by: timeline.found_by,
+        found_by: timeline.found_by(stage),
         activities: all.count,
         total_ns: all.total.0,
         busy_ns: all.busy().0,

@@ -1,8 +1,12 @@
-//! Steps of two kinds in turn: which kind a capture begins with says nothing.
+//! Steps of two kinds in one capture: in turn, or a prefill among replays of decode.
 
-use profgate::synth::{Annotations, KernelSpec, LaunchMode, ModelShape};
+use profgate::synth::{Annotations, KernelSpec, LaunchMode, ModelShape, Workload, presets};
+use serde_json::Value;
 
-use crate::meaning::{DECODE, attention, document, layer, shape, workload};
+use crate::meaning::{
+    DECODE, PREFILL, attention, document, health, is, layer, plain, prefill_attention, rows, shape, told,
+    triage, workload,
+};
 use crate::support::{Scratch, arg, run};
 
 /// A capture of steps that alternate, beginning with the one or the other.
@@ -49,4 +53,125 @@ fn which_of_two_kinds_of_steps_comes_first_changes_nothing() {
         }
     }
     assert!(loud.is_empty(), "{}", loud.join("\n"));
+}
+
+/// Seven steps, of which the fourth is launched kernel by kernel and the others are replays of a graph.
+fn one_among_replays(decode: &ModelShape, other: &ModelShape) -> Workload {
+    let mut other = other.clone();
+    for kernel in other.bodies.iter_mut().chain([&mut other.prologue, &mut other.epilogue]).flatten() {
+        kernel.outside_graph = true;
+    }
+    let mut shapes = vec![decode.clone(); 7];
+    shapes[3] = other;
+    workload(shapes, LaunchMode::Piecewise, Annotations::None)
+}
+
+fn attention_of_another_kind() -> KernelSpec {
+    KernelSpec { ns: attention().ns, ..prefill_attention() }
+}
+
+fn prefill(attention: &KernelSpec, times: u64) -> ModelShape {
+    let mut shape = shape(PREFILL, vec![layer(2048, attention.clone(), false)], vec![0; 16], 2048);
+    shape.bodies.iter_mut().flatten().for_each(|kernel| kernel.ns *= times);
+    shape
+}
+
+#[test]
+fn a_pass_among_replays_that_is_neither_prefill_nor_decode_is_not_counted_as_what_its_file_is_called() {
+    let scratch = Scratch::new("phases-neither");
+    // Many tokens and another attention, in the time of a decode step.
+    let document = document(&one_among_replays(&plain(DECODE, 8), &prefill(&attention_of_another_kind(), 1)));
+    let report = triage(&scratch, "1-TP-0-DECODE.trace.json", &document);
+    assert_eq!(stages(&report), ["decode directory 6×130", "all none 1×132"]);
+    assert_eq!(health(&report, "stage-unclear"), 1);
+}
+
+/// The stages and their steps, without the layers.
+fn stages(report: &Value) -> Vec<String> {
+    told(report).into_iter().map(|(steps, _)| steps).collect()
+}
+
+#[test]
+fn a_prefill_among_replays_without_grids_is_told_by_its_launches_attention_and_time() {
+    let scratch = Scratch::new("phases-hip");
+    let hip = |other: &ModelShape| {
+        document(&Workload { gpu: presets::hip_decode().gpu, ..one_among_replays(&plain(DECODE, 8), other) })
+    };
+    for (name, evidence) in [("t.json", "none"), ("1-TP-0-DECODE.trace.json", "directory")] {
+        for clear in [prefill(&prefill_attention(), 3), prefill(&attention(), 5)] {
+            let report = triage(&scratch, name, &hip(&clear));
+            assert_eq!(stages(&report), ["prefill inferred 1×132", "decode inferred 6×130"], "{name}");
+        }
+        // Twice the time and the same attention: a larger batch, or a short prompt.
+        let unclear = triage(&scratch, name, &hip(&prefill(&attention(), 2)));
+        assert_eq!(health(&unclear, "stage-unclear"), 1);
+        match evidence {
+            "none" => assert_eq!(stages(&unclear).len(), 1),
+            _ => assert_eq!(stages(&unclear), ["decode directory 6×130", "all none 1×132"]),
+        }
+        // No longer than the others: a decode step whose batch no graph was recorded for.
+        let eager = triage(&scratch, name, &hip(&plain(DECODE, 8)));
+        assert_eq!(health(&eager, "stage-unclear"), 0);
+        assert_eq!(stages(&eager).len(), 1);
+    }
+}
+
+#[test]
+fn a_prefill_among_replays_is_its_own_kernels_and_no_others() {
+    let scratch = Scratch::new("phases-neighbours");
+    let small = |name: &'static str| KernelSpec::kernel(name, 2.0);
+    let prepare =
+        || vec![small("void index_elementwise_kernel<128>(long)"), small("void cumsum_kernel<int>(int*)")];
+    let finish = || {
+        let argmax = KernelSpec::kernel(presets::names::moe::ARGMAX, 4.0);
+        vec![argmax, small("void finish_kernel<int>(int*)"), small("void append_kernel<int>(int*)")]
+    };
+    let around = |mut shape: ModelShape, before: Vec<KernelSpec>, after: Vec<KernelSpec>| {
+        (shape.before, shape.after) = (before, after);
+        shape
+    };
+    let decode = around(plain(DECODE, 8), prepare(), finish());
+    let own = vec![small("void own_kernel<int>(int*)")];
+    for (before, after) in [
+        (prepare(), finish()),
+        (vec![], finish()),
+        (own.clone(), finish()),
+        ([prepare(), own.clone()].concat(), finish()),
+        (prepare(), [finish(), own.clone()].concat()),
+        (own.clone(), own),
+    ] {
+        let mine = before.len() + 16 * 8 + 2 + after.len();
+        let other = around(prefill(&prefill_attention(), 3), before, after);
+        let report = triage(&scratch, "t.json", &document(&one_among_replays(&decode, &other)));
+        assert_eq!(
+            stages(&report),
+            [format!("prefill inferred 1×{mine}"), "decode inferred 6×130".to_owned()]
+        );
+    }
+}
+
+#[test]
+fn a_prefill_that_nothing_marks_is_in_no_marked_step() {
+    let scratch = Scratch::new("phases-unmarked");
+    let of = |other: &ModelShape| {
+        let workload = one_among_replays(&plain(DECODE, 8), other);
+        let mut document = document(&Workload { annotations: Annotations::Sglang, ..workload });
+        rows(&mut document).retain(|row| {
+            let name = row["name"].as_str().unwrap_or_default();
+            !is(row, &["user_annotation", "gpu_user_annotation"])
+                || !(name.starts_with("step[EXTEND") || name.contains("generation_0"))
+        });
+        document
+    };
+    let report = triage(&scratch, "t.json", &of(&prefill(&prefill_attention(), 3)));
+    assert_eq!(stages(&report), ["prefill inferred 1×132", "decode annotation 6×132"]);
+    assert_eq!(report["stages"][0]["steps"]["found_by"], "period");
+    assert_eq!(health(&report, "pass-unmarked"), 0);
+    // A pass that shows no sign of a prefill is in no step, and said to be there.
+    let mut like_decode = plain(PREFILL, 8);
+    like_decode.bodies.iter_mut().flatten().for_each(|kernel| kernel.ns += 1);
+    let report = triage(&scratch, "t.json", &of(&like_decode));
+    assert_eq!(stages(&report), ["decode annotation 6×132"]);
+    assert_eq!(report["stages"][0]["steps"]["activities"], 7 * 132);
+    assert_eq!(health(&report, "pass-unmarked"), 1);
 }

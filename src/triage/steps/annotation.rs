@@ -78,7 +78,7 @@ fn numbered(
     for (_, step) in order {
         if let (Some(number), Some(stage)) = (number.get_mut(step), stages.get(step)) {
             *number = Some(steps.len());
-            steps.push(Step { stage: *stage });
+            steps.push(Step { stage: *stage, is_marked: true });
         }
     }
     let of_activity = of_activity

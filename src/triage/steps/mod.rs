@@ -7,10 +7,12 @@
 //! the sequence of kernels; else the whole capture is one step.
 
 mod annotation;
+mod between;
 mod drawing;
 mod period;
 mod replay;
 mod tokens;
+mod unmarked;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,8 +52,10 @@ impl FoundBy {
 /// One forward pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Its stage, when an annotation tells it.
+    /// Its stage, where it shows: `all` when it shows that the stages of its like are mixed up.
     pub stage: Option<Stage>,
+    /// Whether an annotation marks it.
+    pub is_marked: bool,
 }
 
 /// The steps of one trace file.
@@ -68,25 +72,31 @@ pub struct Steps {
 /// Finds the steps of a trace.
 pub fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>, health: &mut Health) -> Steps {
     annotation::find(trace, launches, health)
-        .or_else(|| replay::find(trace, classes, launches))
-        .or_else(|| by_period(trace, classes, launches))
+        .map(|marked| unmarked::add(marked, trace, classes, launches, health))
+        .or_else(|| replay::find(trace, classes, launches, health))
+        .or_else(|| by_period(trace, classes, launches, health))
         .unwrap_or_else(|| whole(trace))
 }
 
-fn by_period(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Option<Steps> {
+fn by_period(
+    trace: &Trace,
+    classes: &Classes,
+    launches: &Launches<'_>,
+    health: &mut Health,
+) -> Option<Steps> {
     let (slots, _) = layers::slots(trace, classes, launches, trace.activities.iter().copied().enumerate());
     let cuts = period::find(&slots)?;
     let step_of = |at| cuts.partition_point(|cut| *cut <= at);
     let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
-    let stages =
-        tokens::stages(cuts.len() + 1, slots.iter().map(|slot| (step_of(slot.start), slot)), |_| false);
-    let steps = stages.into_iter().map(|stage| Step { stage }).collect();
+    let of_steps = slots.iter().map(|slot| (step_of(slot.start), slot));
+    let stages = tokens::stages(cuts.len() + 1, of_steps, |_| false, health);
+    let steps = stages.into_iter().map(|stage| Step { stage, is_marked: false }).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::Period })
 }
 
 fn whole(trace: &Trace) -> Steps {
     Steps {
-        steps: vec![Step { stage: None }],
+        steps: vec![Step { stage: None, is_marked: false }],
         of_activity: vec![Some(0); trace.activities.len()],
         found_by: FoundBy::None,
     }

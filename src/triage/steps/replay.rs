@@ -6,18 +6,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{FoundBy, Step, Steps, period, tokens};
-use crate::trace::{CorrelationId, Ns, Trace};
+use super::between::{self, between};
+use super::{FoundBy, Step, Steps, tokens};
+use crate::trace::{CorrelationId, Health, Ns, Span, Trace};
 use crate::triage::activity::Classes;
-use crate::triage::classify::Role;
 use crate::triage::launches::Launches;
 use crate::triage::layers::{self, Sequence, Slot, anchors, is_anchor};
 
 /// Activities of one graph launch.
 struct Replay {
     correlation: CorrelationId,
-    /// When the first of them started.
-    start: Ns,
+    /// From the first start to the last end of them.
+    span: Span,
     activities: usize,
     has_attention: bool,
     total: Ns,
@@ -26,19 +26,23 @@ struct Replay {
 /// A step: a replay, or what starts between two instants outside of every replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Pass {
-    start: Ns,
-    /// The last start, of a pass that is no replay.
-    last: Ns,
+    found: between::Pass,
     replay: Option<CorrelationId>,
 }
 
 /// Finds replays that are steps; `None` where they and the passes between them hold less than half of the time.
-pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Option<Steps> {
+pub(super) fn find(
+    trace: &Trace,
+    classes: &Classes,
+    launches: &Launches<'_>,
+    health: &mut Health,
+) -> Option<Steps> {
     let replays = whole_steps(trace, replays(trace, classes, launches));
-    let mut passes: Vec<Pass> = replays
-        .iter()
-        .map(|replay| Pass { start: replay.start, last: replay.start, replay: Some(replay.correlation) })
-        .collect();
+    let of_replay = |replay: &Replay| Pass {
+        found: between::Pass { start: replay.span.start, last: replay.span.start },
+        replay: Some(replay.correlation),
+    };
+    let mut passes: Vec<Pass> = replays.iter().map(of_replay).collect();
     passes.sort_unstable();
     let first = passes.first()?.replay;
     let is_step: HashSet<CorrelationId> = replays.iter().map(|replay| replay.correlation).collect();
@@ -49,8 +53,9 @@ pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) ->
     let of_first: Vec<Slot> = slots.iter().filter(|slot| replay_of(slot.index) == first).copied().collect();
     let layers = Sequence::of(&of_first).map_or(0, |sequence| anchors(&sequence.main).len());
     let rest: Vec<Slot> = slots.iter().filter(|slot| replay_of(slot.index).is_none()).copied().collect();
-    let starts: Vec<Ns> = passes.iter().map(|pass| pass.start).collect();
-    passes.extend(between(&rest, &starts, layers));
+    let mut known: Vec<Span> = replays.iter().map(|replay| replay.span).collect();
+    known.sort_unstable();
+    passes.extend(between(&rest, &known, layers).into_iter().map(|found| Pass { found, replay: None }));
     passes.sort_unstable();
 
     let number: HashMap<CorrelationId, usize> =
@@ -60,8 +65,8 @@ pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) ->
     let step_of = |index: usize, start: Ns| match replay_of(index) {
         Some(replay) => number.get(&replay).copied(),
         None => {
-            let at = launched_singly.partition_point(|(_, pass)| pass.start <= start).checked_sub(1)?;
-            launched_singly.get(at).filter(|(_, pass)| start <= pass.last).map(|(step, _)| *step)
+            let at = launched_singly.partition_point(|(_, pass)| pass.found.start <= start).checked_sub(1)?;
+            launched_singly.get(at).filter(|(_, pass)| start <= pass.found.last).map(|(step, _)| *step)
         }
     };
     let of_activity: Vec<Option<usize>> = trace
@@ -77,8 +82,8 @@ pub(super) fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>) ->
     }
     let of_steps = slots.iter().filter_map(|slot| Some((step_of(slot.index, slot.start)?, slot)));
     let is_replayed = |step: usize| passes.get(step).is_some_and(|pass| pass.replay.is_some());
-    let stages = tokens::stages(passes.len(), of_steps, is_replayed);
-    let steps = stages.into_iter().map(|stage| Step { stage }).collect();
+    let stages = tokens::stages(passes.len(), of_steps, is_replayed, health);
+    let steps = stages.into_iter().map(|stage| Step { stage, is_marked: false }).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::GraphLaunch })
 }
 
@@ -92,12 +97,13 @@ fn replays(trace: &Trace, classes: &Classes, launches: &Launches<'_>) -> Vec<Rep
         let Some(launch) = trace.launches.get(launch) else { continue };
         let replay = replays.entry(launch.correlation).or_insert(Replay {
             correlation: launch.correlation,
-            start: activity.span.start,
+            span: activity.span,
             activities: 0,
             has_attention: false,
             total: Ns::ZERO,
         });
-        replay.start = replay.start.min(activity.span.start);
+        replay.span.start = replay.span.start.min(activity.span.start);
+        replay.span.end = replay.span.end.max(activity.span.end);
         replay.activities += 1;
         replay.has_attention |= classes.get(activity.name).is_some_and(|class| is_anchor(class.role));
         replay.total += activity.span.length();
@@ -115,59 +121,4 @@ fn whole_steps(trace: &Trace, mut replays: Vec<Replay>) -> Vec<Replay> {
             && (replay.has_attention || replay.total.0.saturating_mul(2) >= trace.gpu_total().0)
     });
     replays
-}
-
-/// The passes among the kernels that no replay ran: runs between two replays with about as many layers. `starts` are the starts of the replays.
-fn between(rest: &[Slot], starts: &[Ns], layers: usize) -> Vec<Pass> {
-    let window = |slot: &Slot| starts.partition_point(|start| *start <= slot.start);
-    let mut passes = Vec::new();
-    for run in rest.chunk_by(|a, b| window(a) == window(b)) {
-        let Some(sequence) = Sequence::of(run) else { continue };
-        let anchors = anchors(&sequence.main);
-        let (Some(first), Some(last)) = (anchors.first(), anchors.last()) else { continue };
-        if anchors.len() < 2 || anchors.len() * 2 < layers {
-            continue;
-        }
-        let before = sequence.main.get(..first.first).unwrap_or_default();
-        let after = sequence.main.get(last.last + 1..).unwrap_or_default();
-        let is_behind_a_replay = run.first().is_some_and(|slot| window(slot) > 0);
-        let begin = if is_behind_a_replay { begin(before) } else { None };
-        let begin = begin.or(run.first().map(|slot| slot.start)).unwrap_or(Ns::ZERO);
-        let end = end(after).or(run.last().map(|slot| slot.start)).unwrap_or(Ns::ZERO);
-        let own: Vec<Slot> = run.iter().filter(|slot| (begin..=end).contains(&slot.start)).copied().collect();
-        // Several passes may follow one another.
-        let cuts = if anchors.len() * 2 > layers * 3 { period::find(&own) } else { None }.unwrap_or_default();
-        let passes_of = own.chunk_by(|a, b| {
-            let part = |slot: &Slot| cuts.partition_point(|cut| *cut <= slot.start);
-            part(a) == part(b)
-        });
-        passes.extend(passes_of.filter(|part| is_like_a_replay(part, layers)).filter_map(|part| {
-            Some(Pass { start: part.first()?.start, last: part.last()?.start, replay: None })
-        }));
-    }
-    passes
-}
-
-/// Whether kernels have as many layers as a replay has, give or take a half: then they are a pass of its model.
-fn is_like_a_replay(part: &[Slot], layers: usize) -> bool {
-    let own = Sequence::of(part).map_or(0, |sequence| anchors(&sequence.main).len());
-    own * 2 >= layers && own * 2 <= layers * 3
-}
-
-/// Where a pass begins behind the end of the replay before it: after that one's sampling, at its own embedding,
-/// else where the GPU waited longest.
-fn begin(before: &[Slot]) -> Option<Ns> {
-    let sampled = before.iter().rposition(|slot| slot.role == Role::Sampling).map_or(0, |at| at + 1);
-    let own = before.get(sampled..)?;
-    let embedding = own.iter().find(|slot| slot.role == Role::Embedding);
-    let first = if sampled > 0 { own.first() } else { None };
-    embedding.or(first).map(|slot| slot.start).or_else(|| Some(period::longest_idle(own)?.1))
-}
-
-/// The last start of a pass, of what follows its last attention: its sampling, else what stands before the
-/// embedding of the replay behind it.
-fn end(after: &[Slot]) -> Option<Ns> {
-    let sampling = after.iter().rposition(|slot| slot.role == Role::Sampling);
-    let embedding = || after.iter().position(|slot| slot.role == Role::Embedding)?.checked_sub(1);
-    after.get(sampling.or_else(embedding)?).map(|slot| slot.start)
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::trace::{Health, HealthCode};
 use crate::triage::classify::Role;
 use crate::triage::layers::{Slot, is_anchor};
 use crate::triage::stage::Stage;
@@ -22,27 +23,42 @@ const LONGER_WITH_A_SIGN: f64 = 1.25;
 
 /// What a step shows of its tokens and its program.
 #[derive(Debug, Clone, Default)]
-struct Shown {
+pub(super) struct Shown {
     grids: Vec<i64>,
     kernels: BTreeSet<u32>,
     /// Kernel ids that anchor layers.
     attention: BTreeSet<u32>,
+    /// How many kernels anchor layers.
+    anchors: i64,
     /// Sum of the lengths of its kernels, in nanoseconds.
-    ns: i64,
+    pub ns: i64,
     tokens: u32,
     is_replayed: bool,
 }
 
 /// The stage of each of `count` steps, given all slots with their step, and which steps are a graph's replay; `None`
-/// where nothing tells it.
+/// where nothing tells it, [`Stage::All`] where something tells that it is not that of the others.
 ///
-/// Groups are parted at every wide space and judged from the smallest, which is decode if anything is. Decode is claimed
-/// of two steps or more, or of one that also runs other kernels than every prefill.
+/// Decode is claimed of two steps or more, or of one that also runs other kernels than every prefill.
 pub(super) fn stages<'s>(
     count: usize,
     slots: impl IntoIterator<Item = (usize, &'s Slot)>,
     is_replayed: impl Fn(usize) -> bool,
+    health: &mut Health,
 ) -> Vec<Option<Stage>> {
+    let steps = shown(count, slots, is_replayed);
+    // A replay on ROCm carries no grid. Then a prompt and a batch cannot be told by size.
+    let has_grids = steps.iter().all(|shown| shown.tokens > 0 || !shown.is_replayed)
+        && steps.iter().any(|shown| shown.tokens > 0);
+    if has_grids { by_tokens(&steps, health) } else { without_grids(&steps, health) }
+}
+
+/// What each of `count` steps shows.
+pub(super) fn shown<'s>(
+    count: usize,
+    slots: impl IntoIterator<Item = (usize, &'s Slot)>,
+    is_replayed: impl Fn(usize) -> bool,
+) -> Vec<Shown> {
     let mut steps: Vec<Shown> = vec![Shown::default(); count];
     for (step, slot) in slots {
         let Some(shown) = steps.get_mut(step) else { continue };
@@ -50,6 +66,7 @@ pub(super) fn stages<'s>(
         shown.ns += (slot.end - slot.start).0;
         if is_anchor(slot.role) {
             shown.attention.insert(slot.kernel.0);
+            shown.anchors += 1;
         }
         if slot.role == Role::Norm && slot.grid > 0 {
             shown.grids.push(i64::from(slot.grid));
@@ -59,10 +76,17 @@ pub(super) fn stages<'s>(
         shown.tokens = u32::try_from(crate::triage::median(&mut shown.grids)).unwrap_or(0);
         shown.is_replayed = is_replayed(index);
     }
+    steps
+}
+
+/// Groups are parted at every wide space and judged from the smallest, which is decode if anything is.
+fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
+    let count = steps.len();
     let mut stages = vec![None; count];
     let mut decode: Vec<usize> = Vec::new();
     let mut prefill: Vec<usize> = Vec::new();
-    for group in groups(&steps) {
+    let mut unclear: Vec<usize> = Vec::new();
+    for group in groups(steps) {
         let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
         if decode.is_empty() {
             decode = group;
@@ -70,8 +94,11 @@ pub(super) fn stages<'s>(
             prefill.extend(group);
         } else if of(&group).is_alike(&of(&decode)) {
             decode.extend(group);
+        } else if of(&group).is_launched && of(&decode).is_replayed {
+            unclear.extend(group);
         }
     }
+    leave_unclear(&unclear, &decode, steps, &mut stages, health);
     let of = |indices: &[usize]| -> Vec<&BTreeSet<u32>> {
         indices.iter().filter_map(|index| steps.get(*index)).map(|shown| &shown.kernels).collect()
     };
@@ -90,6 +117,69 @@ pub(super) fn stages<'s>(
     stages
 }
 
+/// Stages of steps of which some show no tokens: by how they were launched, by their attention and by their time.
+///
+/// What a graph replays is decode if anything is, else the steps that are done first. Others of the same model are
+/// prefill when they show more than one sign of it. A single sign is too little to say so, and too much to count them
+/// with the others in silence.
+fn without_grids(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
+    let mut stages = vec![None; steps.len()];
+    let mut order: Vec<usize> = (0..steps.len()).collect();
+    order.sort_by_key(|index| steps.get(*index).map(|shown| (!shown.is_replayed, shown.ns)));
+    let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
+    let has_replays = steps.iter().any(|shown| shown.is_replayed);
+    let (mut decode, mut prefill, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+    for index in order {
+        let Some(shown) = steps.get(index) else { continue };
+        let (own, known) = (of(&[index]), of(&decode));
+        if decode.is_empty() || shown.is_replayed || (own.is_alike(&known) && prefill.is_empty()) {
+            decode.push(index);
+        } else if !own.is_same_model(&known) {
+            continue;
+        } else if own.is_prefill_by_signs(&known) {
+            prefill.push(index);
+        } else if has_replays || own.is_longer(&known, LONGER_ALONE) {
+            unclear.push(index);
+        } else if prefill.is_empty() && own.attention == known.attention {
+            decode.push(index);
+        }
+    }
+    if !prefill.is_empty() {
+        for (indices, stage) in [(&decode, Stage::Decode), (&prefill, Stage::Prefill)] {
+            for index in indices {
+                if let Some(of) = stages.get_mut(*index) {
+                    *of = Some(stage);
+                }
+            }
+        }
+    }
+    leave_unclear(&unclear, &decode, steps, &mut stages, health);
+    stages
+}
+
+/// Gives steps that are neither prefill nor like decode a stage of their own, and says so.
+fn leave_unclear(
+    unclear: &[usize],
+    decode: &[usize],
+    steps: &[Shown],
+    stages: &mut [Option<Stage>],
+    health: &mut Health,
+) {
+    let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
+    let known = of(decode);
+    for index in unclear {
+        let times = of(&[*index]).ns as f64 / known.ns.max(1) as f64;
+        health.count(HealthCode::StageUnclear, || {
+            let beside =
+                if known.is_replayed { ", launched kernel by kernel beside replays of a graph" } else { "" };
+            format!("a step of {times:.1} times the time of the others{beside}")
+        });
+        if let Some(of) = stages.get_mut(*index) {
+            *of = Some(Stage::All);
+        }
+    }
+}
+
 /// Steps with tokens, from few to many, parted where the next has many times those before.
 fn groups(steps: &[Shown]) -> Vec<Vec<usize>> {
     let mut sorted: Vec<(u32, usize)> = steps
@@ -106,8 +196,12 @@ fn groups(steps: &[Shown]) -> Vec<Vec<usize>> {
 }
 
 /// What the steps of a group have in common.
-struct Group {
+pub(super) struct Group {
     attention: BTreeSet<u32>,
+    /// Most tokens of a step.
+    tokens: u32,
+    /// Median of its steps.
+    anchors: i64,
     /// Median of its steps.
     ns: i64,
     is_replayed: bool,
@@ -115,8 +209,12 @@ struct Group {
 }
 
 impl Group {
-    fn of<'s>(steps: impl Iterator<Item = &'s Shown> + Clone) -> Self {
+    pub(super) fn of<'s>(steps: impl Iterator<Item = &'s Shown> + Clone) -> Self {
         Self {
+            tokens: steps.clone().map(|shown| shown.tokens).max().unwrap_or(0),
+            anchors: crate::triage::median(
+                &mut steps.clone().map(|shown| shown.anchors).collect::<Vec<i64>>(),
+            ),
             attention: steps.clone().flat_map(|shown| shown.attention.iter().copied()).collect(),
             ns: crate::triage::median(&mut steps.clone().map(|shown| shown.ns).collect::<Vec<i64>>()),
             is_replayed: steps.clone().all(|shown| shown.is_replayed),
@@ -131,13 +229,41 @@ impl Group {
     /// Whether this group, of many more tokens, is prefill if the other is decode.
     fn is_prefill_beside(&self, decode: &Self) -> bool {
         // A graph is recorded for a size of batch; a prompt has any length.
-        let has_other_attention = !self.attention.is_empty()
-            && !decode.attention.is_empty()
-            && self.attention.is_disjoint(&decode.attention);
-        let has_a_sign = has_other_attention || decode.is_replayed;
+        let has_a_sign = self.has_other_attention(decode) || decode.is_replayed;
         self.is_launched
+            && self.is_same_model(decode)
             && (self.is_longer(decode, LONGER_ALONE)
                 || (has_a_sign && self.is_longer(decode, LONGER_WITH_A_SIGN)))
+    }
+
+    /// Whether steps of any size are prefill if those of the other are decode.
+    pub(super) fn is_prefill_beside_known(&self, decode: &Self) -> bool {
+        if self.tokens > 0 && decode.tokens > 0 {
+            self.tokens >= decode.tokens.saturating_mul(PREFILL_TO_DECODE) && self.is_prefill_beside(decode)
+        } else {
+            self.is_same_model(decode) && self.is_prefill_by_signs(decode)
+        }
+    }
+
+    /// The same where no kernel tells the tokens: by two signs of three, and it takes longer in any case.
+    fn is_prefill_by_signs(&self, decode: &Self) -> bool {
+        let is_much_longer = self.is_longer(decode, LONGER_ALONE);
+        let signs = [self.has_other_attention(decode), decode.is_replayed, is_much_longer];
+        self.is_launched
+            && self.is_longer(decode, LONGER_WITH_A_SIGN)
+            && signs.into_iter().filter(|sign| *sign).count() >= 2
+    }
+
+    fn has_other_attention(&self, other: &Self) -> bool {
+        !self.attention.is_empty()
+            && !other.attention.is_empty()
+            && self.attention.is_disjoint(&other.attention)
+    }
+
+    /// Whether it runs about as many attention kernels: a draft's model has a layer or a few. An attention that is done
+    /// in parts takes two or three kernels a layer.
+    fn is_same_model(&self, other: &Self) -> bool {
+        self.anchors * 4 >= other.anchors && other.anchors * 4 >= self.anchors
     }
 
     /// Whether it is more of the same: a larger batch.
@@ -176,7 +302,8 @@ mod tests {
             index: 0,
         };
         let slots: Vec<Slot> = steps.iter().copied().map(slot).collect();
-        stages(steps.len(), slots.iter().enumerate(), |step| replayed.contains(&step))
+        let is_replayed = |step: usize| replayed.contains(&step);
+        stages(steps.len(), slots.iter().enumerate(), is_replayed, &mut Health::default())
     }
 
     const P: Option<Stage> = Some(Stage::Prefill);
