@@ -252,6 +252,29 @@ fn a_prefill_that_stands_in_for_decode_is_inexact_and_said() {
 }
 
 #[test]
+fn a_mapping_of_which_no_place_is_certain_says_so_in_a_sentence() {
+    let scratch = Scratch::new("attribution-none-exact");
+    let (formal, exact) = pair(&scratch);
+    // Another number of layers: nothing has its place.
+    let mut other = presets::moe_mapping();
+    other.shapes.iter_mut().for_each(|shape| shape.pattern.truncate(20));
+    let other = scratch.capture("other", &other);
+    let (_, _, attribution) = with_mapping(&formal, &exact);
+    assert!(attribution["notes"].as_array().unwrap().is_empty(), "{attribution}");
+    let (exact, _, attribution) = with_mapping(&formal, &other);
+    assert!(exact < 1.0 && attribution["inexact_pct"].as_f64().unwrap() > 50.0, "{attribution}");
+    assert!(attribution["notes"].to_string().contains("is certain"), "{attribution}");
+    for format in ["text", "markdown"] {
+        let run = run(&["triage", arg(&formal), "--mapping", arg(&other), "--format", format]);
+        assert!(run.stdout.contains("Places: no place that the mapping"), "{}", run.stdout);
+    }
+    // A capture of other kernels, which names none of these.
+    let foreign = scratch.capture("foreign", &presets::eager_prefill());
+    let report = triage(&[arg(&formal), "--mapping", arg(&foreign)]);
+    assert!(stage(&report, "decode")["attribution"]["notes"][0].is_string(), "{report}");
+}
+
+#[test]
 fn a_replay_without_a_mapping_names_the_flags_that_help() {
     let scratch = Scratch::new("attribution-flags");
     let (formal, mapping) = pair(&scratch);

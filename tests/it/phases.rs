@@ -153,8 +153,11 @@ fn a_prefill_among_replays_is_its_own_kernels_and_no_others() {
 #[test]
 fn a_prefill_that_nothing_marks_is_in_no_marked_step() {
     let scratch = Scratch::new("phases-unmarked");
+    // What prepares the attention is launched, not replayed.
+    let mut decode = plain(DECODE, 8);
+    decode.before.push(KernelSpec::kernel("void prepare_attention_indices_kernel<128>(int*)", 2.0));
     let of = |other: &ModelShape| {
-        let workload = one_among_replays(&plain(DECODE, 8), other);
+        let workload = one_among_replays(&decode, other);
         let mut document = document(&Workload { annotations: Annotations::Sglang, ..workload });
         rows(&mut document).retain(|row| {
             let name = row["name"].as_str().unwrap_or_default();
@@ -164,14 +167,14 @@ fn a_prefill_that_nothing_marks_is_in_no_marked_step() {
         document
     };
     let report = triage(&scratch, "t.json", &of(&prefill(&prefill_attention(), 3)));
-    assert_eq!(stages(&report), ["prefill inferred 1×132", "decode annotation 6×132"]);
+    assert_eq!(stages(&report), ["prefill inferred 1×132", "decode annotation 6×133"]);
     assert_eq!(report["stages"][0]["steps"]["found_by"], "period");
     assert_eq!(health(&report, "pass-unmarked"), 0);
     // A pass that shows no sign of a prefill is in no step, and said to be there.
     let mut like_decode = plain(PREFILL, 8);
     like_decode.bodies.iter_mut().flatten().for_each(|kernel| kernel.ns += 1);
     let report = triage(&scratch, "t.json", &of(&like_decode));
-    assert_eq!(stages(&report), ["decode annotation 6×132"]);
-    assert_eq!(report["stages"][0]["steps"]["activities"], 7 * 132);
+    assert_eq!(stages(&report), ["decode annotation 6×133"]);
+    assert_eq!(report["stages"][0]["steps"]["activities"], 6 * 133 + 132);
     assert_eq!(health(&report, "pass-unmarked"), 1);
 }

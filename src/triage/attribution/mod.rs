@@ -258,6 +258,7 @@ pub fn fill(
     let own = &explained.own;
     let (mut places, mut ops) = (Numbered::of(own.places()), Numbered::of(own.ops()));
     let (mut exact, mut inexact, mut replayed, mut whole) = (Ns::ZERO, Ns::ZERO, Ns::ZERO, Ns::ZERO);
+    let (mut maps, mut maps_exactly) = (false, false);
     let (mut of_place, mut of_op): (Sums<(Ns, bool)>, Sums<u64>) = (Sums::default(), Sums::default());
     let mut of_activity = vec![u32::MAX; trace.activities.len()];
     let mut of_own = vec![false; trace.activities.len()];
@@ -273,6 +274,10 @@ pub fn fill(
             told.clone().filter(|(_, exact)| *exact).chain(told.filter(|(_, exact)| !*exact))
         };
         let ix = own.ix(one.index);
+        for (origin, is_exact) in [recorded, placed].into_iter().flatten() {
+            maps |= origin.place.is_some();
+            maps_exactly |= origin.place.is_some() && *is_exact;
+        }
         let place = ix.place().map(|place| (place, true)).or_else(|| {
             told().find_map(|(origin, is_exact)| Some((places.number(origin.place.as_ref()?), *is_exact)))
         });
@@ -296,6 +301,17 @@ pub fn fill(
         if let Some(op) = op {
             *of_op.entry((kernel, op)).or_default() += 1;
         }
+    }
+    let has_mapping = !mapping.recordings.is_empty() || !mapping.runs.is_empty();
+    // What stands in, or was paired by name, has said so already.
+    let is_silent = notes.len() == mapping.notes.len();
+    if maps && !maps_exactly && is_silent {
+        notes.push(format!(
+            "no place that the mapping capture names in stage `{}` is certain: it matches what ran neither launch by launch nor layer by layer",
+            stage.as_str()
+        ));
+    } else if has_mapping && !maps && replayed > Ns::ZERO && is_silent {
+        notes.push(format!("the mapping capture names nothing that ran in stage `{}`", stage.as_str()));
     }
     let (of_place, of_op) = (by_kernel(of_place), by_kernel(of_op));
     let number_of: BTreeMap<&str, usize> = (0..timeline.classes.kernels())

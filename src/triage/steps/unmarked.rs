@@ -3,8 +3,6 @@
 //! A server may mark its decode steps and not a prefill between them. Such a pass is no part of any marked step. It is
 //! a prefill with evidence, or else work outside of every step, and said to be there.
 
-use std::collections::HashSet;
-
 use super::between::{Pass, between};
 use super::{Step, Steps, tokens};
 use crate::trace::{Health, HealthCode, Span, Trace};
@@ -41,13 +39,17 @@ pub(super) fn add(
     let of_steps = slots
         .iter()
         .filter_map(|slot| Some((step_of(slot.index).or_else(|| Some(count + pass_of(slot)?))?, slot)));
-    let singly: HashSet<usize> = of_steps
-        .clone()
-        .filter(|(_, slot)| launches.index(slot.index).is_none_or(|launch| !launches.is_replay(launch)))
-        .filter(|(_, slot)| layers::is_anchor(slot.role))
-        .map(|(step, _)| step)
-        .collect();
-    let shown = tokens::shown(count + passes.len(), of_steps, |step| !singly.contains(&step));
+    // A server launches what prepares its attention, and replays the attention.
+    let mut launched = vec![(0_usize, 0_usize); count + passes.len()];
+    for (step, slot) in of_steps.clone().filter(|(_, slot)| layers::is_anchor(slot.role)) {
+        if let Some((replayed, all)) = launched.get_mut(step) {
+            *replayed +=
+                usize::from(launches.index(slot.index).is_some_and(|launch| launches.is_replay(launch)));
+            *all += 1;
+        }
+    }
+    let is_replayed = |step: usize| launched.get(step).is_some_and(|(replayed, all)| replayed * 2 > *all);
+    let shown = tokens::shown(count + passes.len(), of_steps, is_replayed);
     let decode = shown.iter().enumerate().filter(|(step, _)| is_decode(*step)).map(|(_, shown)| shown);
     let decode = tokens::Group::of(decode);
     let is_prefill = |pass: usize| {
