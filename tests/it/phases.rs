@@ -178,3 +178,31 @@ fn a_prefill_that_nothing_marks_is_in_no_marked_step() {
     assert_eq!(report["stages"][0]["steps"]["activities"], 6 * 133 + 132);
     assert_eq!(health(&report, "pass-unmarked"), 1);
 }
+
+#[test]
+fn a_nested_range_that_ends_a_rounding_later_is_no_step() {
+    let scratch = Scratch::new("phases-overhang");
+    let whole = document(&workload(vec![plain(DECODE, 8); 3], LaunchMode::Eager, Annotations::Sglang));
+    let want = stages(&triage(&scratch, "t.json", &whole));
+    // `step[…]` inside `execute_…` ends a nanosecond behind it, or begins one before; whole microseconds in old files.
+    for (before, after) in [(0.0, 0.001), (0.001, 0.0), (0.001, 0.001), (0.0, 1.0), (1.0, 0.0)] {
+        let mut edited = whole.clone();
+        let outer: Vec<(f64, f64)> = rows(&mut edited)
+            .iter()
+            .filter(|row| is(row, &["user_annotation"]))
+            .filter(|row| row["name"].as_str().is_some_and(|name| name.starts_with("execute_")))
+            .map(|row| (row["ts"].as_f64().unwrap(), row["dur"].as_f64().unwrap()))
+            .collect();
+        let mut outer = outer.into_iter();
+        for row in rows(&mut edited).iter_mut().filter(|row| is(row, &["user_annotation"])) {
+            if row["name"].as_str().is_some_and(|name| name.starts_with("step[")) {
+                let (ts, dur) = outer.next().unwrap();
+                row["ts"] = serde_json::json!(ts - before);
+                row["dur"] = serde_json::json!(dur + before + after);
+            }
+        }
+        let report = triage(&scratch, "t.json", &edited);
+        assert_eq!(stages(&report), want, "{before} before, {after} after");
+        assert_eq!(health(&report, "step-empty"), 0);
+    }
+}

@@ -110,6 +110,18 @@ fn marks(trace: &Trace) -> Vec<Mark<'_>> {
     marks
 }
 
+/// By how much a time in a trace may be off: old ones hold whole microseconds, and doubles of the time since 1970 hold
+/// quarters of one. A begin and a length are rounded each.
+const ROUNDING: Ns = Ns(2_000);
+
+/// Whether one of two ranges lies inside the other but for rounding.
+fn is_nested(outer: Span, inner: Span) -> bool {
+    let shared = (outer.end.min(inner.end) - outer.start.max(inner.start)).max(Ns::ZERO);
+    let shorter = outer.length().min(inner.length());
+    outer.encloses(inner)
+        || (shared.0 > 0 && shared.0 >= shorter.0 - ROUNDING.0 && shorter.0 > 2 * ROUNDING.0)
+}
+
 /// Nested ranges are one step: engines wrap `execute_…` around `step[…]`, or the other way round.
 fn outermost(trace: &Trace, mut marks: Vec<Mark<'_>>, health: &mut Health) -> Vec<Range> {
     let text = |name: NameId| trace.names.get(name).to_owned();
@@ -117,7 +129,9 @@ fn outermost(trace: &Trace, mut marks: Vec<Mark<'_>>, health: &mut Health) -> Ve
     let mut ranges: Vec<Range> = Vec::new();
     for Mark { annotation, stage, .. } in marks {
         match ranges.last_mut() {
-            Some(outer) if outer.span.encloses(annotation.span) => {
+            Some(outer) if is_nested(outer.span, annotation.span) => {
+                outer.span.start = outer.span.start.min(annotation.span.start);
+                outer.span.end = outer.span.end.max(annotation.span.end);
                 if outer.stage.is_some() && stage.is_some() && outer.stage != stage {
                     health.count(HealthCode::AnnotationDisagrees, || {
                         let outside = outer.names.first().copied().map_or_else(String::new, text);
