@@ -437,14 +437,33 @@ fn set_platform(header: &mut Header, key: &[u8]) {
     header.platform = if key.starts_with(b"hip") { "hip" } else { "cuda" }.to_owned();
 }
 
-/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`, `"[TP-0] 6610"`.
+/// Words that a mark of a merged file begins with, before the number.
+const RANK_WORDS: [&str; 10] = ["tp", "dp", "pp", "ep", "cp", "sp", "rank", "worker", "local", "global"];
+
+/// The mark before the process id of a merged file: `"[TP00] 6610"`, `"[TP01-DP00] 6611"`, `"[TP-0] 6610"`,
+/// `"[rank0] 1234"`, `"[rank 0] 1234"`, `"[DP0_TP00] 1234"`, `"[0] 1234"`.
 fn merged_rank(pid: Raw<'_>) -> Option<&str> {
-    let pid = pid.strip_prefix(b"\"[")?;
-    let (mark, _) = std::str::from_utf8(pid).ok()?.split_once(']')?;
-    let is_rank = ["TP", "DP", "PP", "EP"].iter().any(|axis| {
-        let number = mark.strip_prefix(axis).map(|rest| rest.trim_start_matches(['-', '_', ' ']));
-        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
-    });
+    let pid = std::str::from_utf8(pid).ok()?.strip_prefix('"')?.trim_start();
+    let (mark, rest) = pid.strip_prefix('[')?.split_once(']')?;
+    let is_separator = |c: char| matches!(c, '-' | '_' | ' ' | ':' | '=' | '#');
+    let text = mark.trim().to_ascii_lowercase();
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let starts_with_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let is_rank = match words.next() {
+        Some(word) => {
+            let number = text.strip_prefix(word).map(|rest| rest.trim_start_matches(is_separator));
+            // `local rank 0` has the number behind its second word.
+            RANK_WORDS.contains(&word)
+                && (number.is_some_and(starts_with_digit) || words.next() == Some("rank"))
+        }
+        None => {
+            let process = rest.trim_end_matches('"').trim();
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_digit())
+                && !process.is_empty()
+                && process.chars().all(|c| c.is_ascii_digit())
+        }
+    };
     is_rank.then_some(mark)
 }
 

@@ -409,15 +409,35 @@ fn a_step_in_the_file_of_another_stage_does_not_make_the_capture_unreadable() {
 fn merged_copies_are_left_out_whatever_marks_them() {
     let scratch = Scratch::new("merged");
     let one = document(&workload(vec![plain(DECODE, 8)], LaunchMode::Eager, Annotations::Sglang));
-    let mut marked = one.clone();
-    for row in rows(&mut marked) {
-        let pid = row["pid"].to_string();
-        row["pid"] = json!(format!("[TP-0] {pid}"));
-    }
-    for (name, merged) in [("name", &one), ("pid", &marked)] {
+    let marked = |mark: &str| {
+        let mut marked = one.clone();
+        for row in rows(&mut marked) {
+            let pid = row["pid"].to_string();
+            row["pid"] = json!(format!("{mark} {pid}"));
+        }
+        marked
+    };
+    let marks = [
+        "[TP00]",
+        "[TP-0]",
+        "[rank0]",
+        "[rank 0]",
+        "[Rank:1]",
+        "[rank=12]",
+        "[DP0_TP00]",
+        "[DP0-PP1-TP3]",
+        "[TP00 EP01]",
+        "[local_rank 3]",
+        "[worker-2]",
+        "[0]",
+    ];
+    let by_pid =
+        marks.iter().enumerate().map(|(at, mark)| (format!("pid-{at}"), marked(mark), "all.trace.json"));
+    let by_name = ("name".to_owned(), one.clone(), "merged-x.trace.json");
+    for (name, merged, file) in std::iter::once(by_name).chain(by_pid) {
         scratch.file(&format!("{name}/x-TP-0.trace.json"), one.to_string());
-        let copy = scratch.file(&format!("{name}/merged-x.trace.json"), merged.to_string());
-        let folder = scratch.path(name);
+        let copy = scratch.file(&format!("{name}/{file}"), merged.to_string());
+        let folder = scratch.path(&name);
         let run = run(&["triage", arg(&folder), "--format", "json"]);
         assert_eq!(report(&run)["traces"].as_array().unwrap().len(), 1);
         assert!(run.stderr.contains(arg(&copy)) && run.stderr.contains("merged copy"), "{}", run.stderr);
