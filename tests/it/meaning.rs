@@ -235,6 +235,47 @@ fn attention_on_a_stream_of_its_own_anchors_the_layers_all_the_same() {
 }
 
 #[test]
+fn streams_that_run_one_model_by_turns_are_one_sequence() {
+    let scratch = Scratch::new("by-turns");
+    // Fifteen kernels in two layers: every second one on another stream puts attention on both.
+    let mut long = layer(8, attention(), false);
+    long.pop();
+    let bodies = vec![layer(8, attention(), true), long];
+    let step = shape(DECODE, bodies, [0, 1].repeat(8), 8);
+    for launch in [LaunchMode::Eager, LaunchMode::Graph] {
+        let document = document(&workload(vec![step.clone(); 2], launch, Annotations::Sglang));
+        let want = told(&triage(&scratch, "t.json", &document));
+        assert_eq!(want[0].1, "(AB)×8");
+        for every in [2, 4] {
+            let mut split = document.clone();
+            let kernels = rows(&mut split).iter_mut().filter(|row| is(row, &["kernel"]));
+            for row in kernels.enumerate().filter(|(at, _)| at % every == 0).map(|(_, row)| row) {
+                (row["tid"], row["args"]["stream"]) = (json!(99), json!(99));
+            }
+            let report = triage(&scratch, "t.json", &split);
+            assert_eq!(told(&report), want, "{launch:?}, one kernel in {every}");
+            assert_eq!(report["stages"][0]["layers"]["count"], 16);
+        }
+    }
+}
+
+#[test]
+fn streams_that_run_two_batches_at_once_are_not_joined() {
+    let scratch = Scratch::new("at-once");
+    let beside = |kernel: KernelSpec| kernel.on(21).order(Order::Beside);
+    let body: Vec<KernelSpec> = layer(8, attention(), false)
+        .into_iter()
+        .flat_map(|kernel| [kernel.clone(), beside(kernel)])
+        .collect();
+    let step = shape(DECODE, vec![body], vec![0; 16], 8);
+    // Replayed, so that no launch keeps them apart.
+    let document = document(&workload(vec![step; 2], LaunchMode::Graph, Annotations::Sglang));
+    let report = triage(&scratch, "t.json", &document);
+    assert_eq!(report["stages"][0]["layers"]["count"], 16);
+    assert_eq!(report["stages"][0]["layers"]["bodies"][0]["streams"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn linear_attention_stands_in_for_attention() {
     let scratch = Scratch::new("linear");
     let linear = KernelSpec::kernel("fused_recurrent_gated_delta_rule_update_fwd_kernel", 8.0);

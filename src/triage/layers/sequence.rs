@@ -1,6 +1,6 @@
 //! The sequence that layers are cut from: one stream's kernels, and the attention wherever it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::is_anchor;
 use super::slots::Slot;
@@ -10,9 +10,10 @@ use crate::triage::classify::Role;
 /// A run of slots, divided into what layers are cut from and what runs beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequence {
-    /// The stream that runs the model.
+    /// The stream that runs the model, or most of it.
     pub stream: StreamId,
-    /// Its slots, and those of attention that runs on a stream of its own.
+    /// Its slots, those of attention that runs on a stream of its own, and those of streams that take turns with it,
+    /// which are given as if it ran them.
     pub main: Vec<Slot>,
     /// The slots of the other streams.
     pub side: Vec<Slot>,
@@ -21,11 +22,25 @@ pub struct Sequence {
 impl Sequence {
     /// Divides slots in order of start; `None` without attention.
     ///
+    /// Streams that have attention each and hardly run at the same time run one model by turns. Their slots are one
+    /// sequence, in the order of launches, or of starts where nothing ran at the same time. Streams that do run at
+    /// the same time, such as those of two batches, are not joined.
+    ///
     /// The stream with most attention time runs the model, unless it runs little else: then the model is on
     /// the busiest of the others, and the attention takes its place there in the order of launches. Where
     /// that is unknown, the order of starts stands in: the model waits for its attention.
     pub fn of(slots: &[Slot]) -> Option<Self> {
         let attention = busiest(slots.iter().filter(|slot| is_anchor(slot.role)))?;
+        let by_turns = by_turns(slots, attention);
+        if by_turns.len() > 1 {
+            let is_main = |slot: &Slot| by_turns.contains(&slot.stream);
+            let (mut main, side): (Vec<Slot>, Vec<Slot>) = slots.iter().partition(|slot| is_main(slot));
+            main.iter_mut().for_each(|slot| slot.stream = attention);
+            if main.iter().all(|slot| slot.queued.is_some()) {
+                main.sort_by_key(|slot| slot.queued);
+            }
+            return Some(Self { stream: attention, main, side });
+        }
         let count = |stream: StreamId, anchors: bool| {
             slots.iter().filter(|slot| slot.stream == stream && is_anchor(slot.role) == anchors).count()
         };
@@ -46,6 +61,44 @@ impl Sequence {
         }
         Some(Self { stream, main, side })
     }
+}
+
+/// The streams that run the model by turns with the one that leads: they have attention too, and at most half of
+/// their time, where launches tell the order, or a twentieth, where starts must, passes while another of them runs.
+fn by_turns(slots: &[Slot], leading: StreamId) -> BTreeSet<StreamId> {
+    let mut times: BTreeMap<StreamId, (Ns, Ns)> = slots
+        .iter()
+        .filter(|slot| is_anchor(slot.role))
+        .map(|slot| (slot.stream, (Ns::ZERO, Ns::ZERO)))
+        .collect();
+    if times.len() < 2 {
+        return BTreeSet::new();
+    }
+    let mut reached: BTreeMap<StreamId, Ns> = BTreeMap::new();
+    let mut are_queued = true;
+    for slot in slots {
+        let Some((time, _)) = times.get_mut(&slot.stream) else { continue };
+        *time += slot.end - slot.start;
+        are_queued &= slot.queued.is_some();
+        let others = reached.iter().filter(|(stream, _)| **stream != slot.stream);
+        if let Some((other, end)) = others.max_by_key(|(stream, end)| (**end, **stream)) {
+            let together = ((*end).min(slot.end) - slot.start).max(Ns::ZERO);
+            for stream in [*other, slot.stream] {
+                if let Some((_, shared)) = times.get_mut(&stream) {
+                    *shared += together;
+                }
+            }
+        }
+        let own = reached.entry(slot.stream).or_insert(slot.end);
+        *own = (*own).max(slot.end);
+    }
+    let part = if are_queued { 2 } else { 20 };
+    let is_by_turns = |time: Ns, shared: Ns| shared.0.saturating_mul(part) <= time.0;
+    times
+        .into_iter()
+        .filter(|(stream, (time, shared))| *stream == leading || is_by_turns(*time, *shared))
+        .map(|(stream, _)| stream)
+        .collect()
 }
 
 /// The stream on which most time of some slots is spent, ties to the smaller stream.
