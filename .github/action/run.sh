@@ -210,6 +210,7 @@ run_report() {
 # Rewrites baselines where they moved beyond noise.
 run_refresh() {
   args=(baseline refresh --github "--report-dir=$INPUT_REPORT_DIR")
+  [ "$INPUT_FAIL_ON" != never ] || args+=(--exit-zero)
   add_option config "$INPUT_CONFIG"
   add_option baseline-dir "$INPUT_BASELINE_DIR"
   add_option catalog "$INPUT_CATALOG"

@@ -1,9 +1,10 @@
 //! Annotations: the worst findings as commands that a GitHub runner reads from the log.
 
+use super::markdown::refresh::is_failing;
 use super::select::{self, Mark, Shown};
 use super::words;
 use crate::common::text::{printable, shorten_middle};
-use crate::verdict::CheckReport;
+use crate::verdict::{CheckReport, Finding};
 
 /// Longest message; a runner shows a few lines.
 const MESSAGE: usize = 1_000;
@@ -29,13 +30,7 @@ fn annotation(report: &CheckReport, shown: &Shown<'_>) -> Option<String> {
         Mark::Note | Mark::Waived => return None,
     };
     let finding = shown.finding;
-    let mut properties = Vec::new();
-    if let Some(file) = finding.file.as_deref().filter(|file| !file.is_empty()) {
-        properties.push(format!("file={}", property(file)));
-        if let Some(line) = finding.line {
-            properties.push(format!("line={line}"));
-        }
-    }
+    let mut properties = place(finding);
     let title = format!("profgate: {} in {}", finding.code.as_str(), shown.scenario.scenario);
     properties.push(format!("title={}", property(&title)));
     let help = if finding.help.is_empty() { String::new() } else { format!("\nTo do: {}", finding.help) };
@@ -48,6 +43,31 @@ fn annotation(report: &CheckReport, shown: &Shown<'_>) -> Option<String> {
 /// A warning about something beside the verdict, as such a command.
 pub fn warning(title: &str, text: &str) -> String {
     format!("::warning title={}::{}", property(title), data(text))
+}
+
+/// One command a line for the worst ten of what a refresh did not take from the captures of a scenario.
+pub fn not_taken<'f>(scenario: &str, held: impl IntoIterator<Item = &'f Finding>) -> Vec<String> {
+    let one = |finding: &Finding| {
+        let command = if is_failing(finding) { "error" } else { "warning" };
+        let mut properties = place(finding);
+        let title = format!("profgate: not taken into {scenario}, {}", finding.code.as_str());
+        properties.push(format!("title={}", property(&title)));
+        let text = shorten_middle(&finding.message_in_case(), MESSAGE);
+        format!("::{command} {}::{}", properties.join(","), data(&text))
+    };
+    held.into_iter().take(select::SHOWN).map(one).collect()
+}
+
+/// The row that a finding is about, as properties of a command.
+fn place(finding: &Finding) -> Vec<String> {
+    let mut properties = Vec::new();
+    if let Some(file) = finding.file.as_deref().filter(|file| !file.is_empty()) {
+        properties.push(format!("file={}", property(file)));
+        if let Some(line) = finding.line {
+            properties.push(format!("line={line}"));
+        }
+    }
+    properties
 }
 
 /// The text after the second `::`. Line breaks are ours; those of a name become visible first.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::check::{CheckError, Scenario, read_baseline};
 use super::repeats::{self, Repeats, RepeatsError};
 use super::{LoadOptions, terms};
-use crate::baseline::{self, Baseline, Held, Kept, Noise};
+use crate::baseline::{self, Baseline, Held, Kept, Noise, Observation};
 use crate::common::date::Date;
 use crate::common::yaml::{self, Spanned};
 use crate::triage::Catalogs;
@@ -48,8 +48,10 @@ pub struct Refreshed {
     pub before: Baseline,
     /// As it would be.
     pub after: Baseline,
-    /// The new text; `None` when nothing moved beyond noise.
+    /// The new text; `None` when nothing moved beyond noise, or nothing of it may be taken.
     pub text: Option<String>,
+    /// What the captures show, noise included, in the terms of the baseline.
+    pub observed: Observation,
     /// What `check` would say and was not taken.
     pub held: Vec<Finding>,
     /// What was accepted.
@@ -108,6 +110,8 @@ pub fn refresh(
     let (accepted, held) = sort(report, options.accept);
     let old = file.baseline.observation();
     let new = baseline::refresh(&old, &observation, noise(&policy.thresholds), &held_by(&held));
+    let mut observed = new.clone();
+    observed.stages.extend(observation.stages);
     let mut kept = kept_of(&file.baseline, &file.text);
     let unchanged = baseline::write(&old, &kept);
     loosen(&mut kept, &file.baseline, &accepted, &label);
@@ -123,6 +127,7 @@ pub fn refresh(
         before: file.baseline,
         after,
         text,
+        observed,
         held,
         accepted,
         notes,

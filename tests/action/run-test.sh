@@ -419,6 +419,15 @@ decode'
 expect_output refreshed true
 finish
 
+begin 'a refresh that left something out is red, unless nothing is to be red'
+act INPUT_MODE=refresh FAKE_CODE=1
+expect_code 1
+expect_output refreshed true
+expect_output exit-code 1
+act INPUT_MODE=refresh INPUT_FAIL_ON=never
+grep -qx 'arg=--exit-zero' "$case_dir/log" || wrong 'did not pass --exit-zero on'
+finish
+
 begin 'mode comment ends as the comment does'
 act INPUT_MODE=comment INPUT_REPORT_PATH=stored.json INPUT_COMMENT=always INPUT_EXTRA_ARGS=--strict FAKE_COMMENT_CODE=5
 expect_code 5

@@ -2,7 +2,7 @@
 
 use profgate::synth::{Workload, presets};
 
-use crate::support::{Run, Scratch, arg, corpus, run, run_in};
+use crate::support::{Run, Scratch, arg, corpus, run, run_in, run_with};
 
 fn recorded(scratch: &Scratch, workload: &Workload) -> String {
     scratch.capture("old", workload);
@@ -70,7 +70,7 @@ fn a_lost_path_is_not_taken_until_somebody_accepts_it() {
     let before = recorded(&scratch, &presets::moe_decode());
     scratch.capture("new", &presets::moe_decode_unfused());
     let run = refresh(&scratch, &[]);
-    assert_eq!((run.code, text(&scratch, "b.yaml")), (0, before.clone()), "{}", run.stdout);
+    assert_eq!((run.code, text(&scratch, "b.yaml")), (1, before.clone()), "{}", run.stdout);
     assert!(run.stdout.contains("--accept path-missing:fused-residual-add-rmsnorm"), "{}", run.stdout);
     // A word that is nearly right accepts nothing, and says so.
     let typo = refresh(&scratch, &["--accept", "path-missing:fused-residual"]);
@@ -92,6 +92,50 @@ fn a_lost_path_is_not_taken_until_somebody_accepts_it() {
     assert_eq!(taken.code, 0, "{}", taken.stderr);
     assert!(text(&scratch, "b.yaml").contains("path: fused-residual-add-rmsnorm, expect: split"));
     assert_eq!(run_in(&scratch.path(""), &["check", "--baseline", "b.yaml", "new"]).code, 0);
+}
+
+#[test]
+fn a_night_that_regressed_says_so_first_and_is_red() {
+    let scratch = Scratch::new("refresh-regressed");
+    let before = recorded(&scratch, &presets::moe_decode());
+    scratch.capture("new", &presets::moe_decode_unfused());
+    let (output, summary) = (scratch.path("output"), scratch.path("summary"));
+    let variables = [("GITHUB_OUTPUT", arg(&output)), ("GITHUB_STEP_SUMMARY", arg(&summary))];
+    let arguments = ["baseline", "refresh", "--baseline", "b.yaml", "new", "--github"];
+    let run = run_with(&scratch.path(""), &arguments, &variables);
+    assert_eq!((run.code, text(&scratch, "b.yaml")), (1, before), "{}", run.stderr);
+    assert!(
+        run.stdout.starts_with("**Regressed**: the captures of 1 of 1 baseline fail `check`."),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("nothing moved"), "{}", run.stdout);
+    // What moved, for the review, though none of it was taken.
+    assert!(
+        run.stdout.contains("-   flashinfer-fused-add-rms-norm-bf16 (norm), 96 a step"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("\n::error file=b.yaml,line="), "{}", run.stdout);
+    assert!(text(&scratch, "output").contains("refreshed<<profgate-end\nfalse\n"));
+    assert!(text(&scratch, "summary").starts_with("**Regressed**"));
+    assert_eq!(
+        text(&scratch, "profgate-report/refresh.md"),
+        text(&scratch, "summary").trim_end().to_owned() + "\n\n"
+    );
+    assert_eq!(refresh(&scratch, &["--exit-zero"]).code, 0);
+    // What a waiver accepts for now stays listed, and is not red.
+    let waiver =
+        |finding: &str| format!("  - {{ finding: {finding}, reason: r, owner: o, until: 2027-01-31 }}\n");
+    let waivers = [
+        "path-missing, subject: fused-residual-add-rmsnorm",
+        "structure-costlier, subject: flashinfer-fused-add-rms-norm-bf16",
+    ];
+    let waived = text(&scratch, "b.yaml") + "waivers:\n" + &waivers.map(waiver).concat();
+    scratch.file("b.yaml", &waived);
+    let run = refresh(&scratch, &["--today", "2026-12-01"]);
+    assert_eq!((run.code, text(&scratch, "b.yaml")), (0, waived), "{}", run.stdout);
+    assert!(run.stdout.starts_with("**For review**"), "{}", run.stdout);
 }
 
 #[test]
@@ -272,6 +316,6 @@ fn real_repeats_and_improvements_are_refreshed_as_a_person_would() {
     assert!(better.contains("deepgemm-fp8-gemm-576x7168") && !better.contains("_block_scaled_block_gemm"));
     // The way back is what `check` fails, so it is not taken.
     let back = refresh(arg(&b0));
-    assert_eq!((back.code, text(&scratch, "b.yaml")), (0, better), "{}", back.stderr);
+    assert_eq!((back.code, text(&scratch, "b.yaml")), (1, better), "{}", back.stderr);
     assert!(back.stdout.contains("- [ ] `deepgemm-fp8-gemm-576x7168`"), "{}", back.stdout);
 }

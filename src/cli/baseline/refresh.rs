@@ -1,24 +1,29 @@
 //! `profgate baseline refresh`: new numbers where something moved, and a list for the review.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::super::github::GithubKind;
 use super::super::scenarios::{Paths, Resolved, replace_paths, resolve};
 use super::args::RefreshArgs;
 use super::diff::of_people;
 use crate::common::date::Date;
-use crate::common::text::{nearest, printable};
+use crate::common::text::nearest;
 use crate::publish::{files, github};
+use crate::report;
 use crate::report::changes::{self, Fineness};
+use crate::report::markdown::refresh::{self as page, File, Refresh, is_failing};
 use crate::run::refresh::{Acceptance, RefreshOptions, Refreshed, refresh};
-use crate::verdict::{Code, Finding};
+use crate::verdict::Code;
 
 /// Every number that was rewritten counts.
 const FINE: Fineness = Fineness { least_pct: 0.0 };
 
-/// Refreshes every scenario, writes what changed, and lists it.
+/// Of what stays as it is, kernels that moved by less of the busy time are told together, as `diff` does.
+const COARSE: Fineness = Fineness { least_pct: 0.1 };
+
+/// Refreshes every scenario, writes what changed, and lists it. What `check` fails is not taken, and fails this too.
 pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     let accept: Vec<Acceptance> =
         args.accept.iter().map(|text| acceptance(text)).collect::<Result<_, _>>()?;
@@ -59,9 +64,7 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     }
     unused(&accept, &all)?;
     let mut is_changed = false;
-    let mut page = String::new();
-    for (refreshed, before) in &all {
-        section(&mut page, refreshed, before, args.dry_run);
+    for (refreshed, _) in &all {
         let Some(text) = &refreshed.text else { continue };
         is_changed = true;
         if !args.dry_run {
@@ -69,63 +72,62 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
             context.note(&format!("wrote {}; review and commit it", refreshed.path.display()));
         }
     }
+    let sections: Vec<Refresh<'_>> =
+        all.iter().map(|(refreshed, before)| section(refreshed, before, args.dry_run)).collect();
+    let page = page::refresh(&sections);
     files::write(&args.report_dir.join("refresh.md"), page.as_bytes())?;
     context.print(&page)?;
-    tell_github(args, is_changed && !args.dry_run, &page)?;
-    Ok(0)
+    tell_github(args, is_changed && !args.dry_run, &page, &sections, context)?;
+    let is_failed = sections.iter().any(|one| one.held.iter().any(is_failing));
+    Ok(u8::from(is_failed && !args.exit_zero))
 }
 
-fn tell_github(args: &RefreshArgs, is_refreshed: bool, page: &str) -> Result<(), CliError> {
-    if args.github.kinds.is_empty() {
-        return Ok(());
-    }
+fn tell_github(
+    args: &RefreshArgs,
+    is_refreshed: bool,
+    page: &str,
+    sections: &[Refresh<'_>],
+    context: &Context,
+) -> Result<(), CliError> {
     let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let environment =
         github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") };
-    github::append_summary(&environment, page)?;
-    github::append_output(&environment, "refreshed", if is_refreshed { "true" } else { "false" })?;
+    let kinds = &args.github.kinds;
+    if kinds.contains(&GithubKind::Annotations) {
+        for line in sections.iter().flat_map(|one| report::github::not_taken(one.scenario, one.held)) {
+            context.print(&format!("{line}\n"))?;
+        }
+    }
+    if kinds.contains(&GithubKind::Summary) {
+        github::append_summary(&environment, page)?;
+    }
+    if kinds.contains(&GithubKind::Outputs) {
+        let value = if is_refreshed { "true" } else { "false" };
+        github::append_output(&environment, "refreshed", value)?;
+    }
     Ok(())
 }
 
-/// One scenario, for the review.
-fn section(page: &mut String, refreshed: &Refreshed, before: &str, is_dry: bool) {
-    // Writing to a String cannot fail.
-    let path = refreshed.path.display();
-    let _ = writeln!(page, "## {}\n", printable(&refreshed.scenario));
-    match &refreshed.text {
-        None => {
-            let _ = writeln!(page, "{path}: nothing moved beyond noise; the file stays as it is.\n");
-        }
-        Some(text) => {
-            let verb = if is_dry { "would be rewritten" } else { "rewritten" };
-            let _ = writeln!(
-                page,
-                "{path}: {verb}. Numbers that did not move beyond noise are the old ones.\n\n```diff"
-            );
-            let mut lines = changes::lines(&refreshed.before, &refreshed.after.observation(), FINE);
-            lines.extend(of_people(before, text));
-            for line in lines {
-                let _ = writeln!(page, "{}", printable(&line).replace("```", "\u{2032}\u{2032}\u{2032}"));
-            }
-            let _ = writeln!(page, "```\n");
-        }
+/// One scenario, for the review; `before` is the file's text as it was.
+fn section<'r>(refreshed: &'r Refreshed, before: &str, is_dry: bool) -> Refresh<'r> {
+    let mut taken = Vec::new();
+    if let Some(text) = &refreshed.text {
+        taken = changes::lines(&refreshed.before, &refreshed.after.observation(), FINE);
+        taken.extend(of_people(before, text));
     }
-    list(page, "Accepted", &refreshed.accepted, false);
-    list(page, "Not taken, because `check` fails it or a promise would be loosened", &refreshed.held, true);
-}
-
-fn list(page: &mut String, title: &str, findings: &[Finding], is_open: bool) {
-    if findings.is_empty() {
-        return;
+    Refresh {
+        scenario: &refreshed.scenario,
+        path: refreshed.path.display().to_string(),
+        file: match (&refreshed.text, is_dry) {
+            (None, _) => File::Kept,
+            (Some(_), false) => File::Rewritten,
+            (Some(_), true) => File::WouldBeRewritten,
+        },
+        taken,
+        open: changes::lines(&refreshed.after, &refreshed.observed, COARSE),
+        accepted: &refreshed.accepted,
+        held: &refreshed.held,
     }
-    let _ = writeln!(page, "{title}:\n");
-    for finding in findings {
-        let mark = if is_open { "- [ ]" } else { "- [x]" };
-        let accept = format!("{}:{}", finding.code.as_str(), finding.subject).replace('`', "'");
-        let message = printable(&finding.message);
-        let _ = writeln!(page, "{mark} {message} (`--accept {}`)", printable(&accept));
-    }
-    page.push('\n');
 }
 
 fn acceptance(text: &str) -> Result<Acceptance, CliError> {

@@ -25,7 +25,12 @@ pub struct MdCode(String);
 impl MdCode {
     /// Sets a name as code, its middle left out when it is very long.
     pub fn new(text: &str) -> Self {
-        let text = printable(&shorten_middle(text.trim(), CODE));
+        Self::whole(&shorten_middle(text.trim(), CODE))
+    }
+
+    /// Sets a text as code that a reader copies, and of which no character may be missing.
+    pub fn whole(text: &str) -> Self {
+        let text = printable(text);
         if text.is_empty() {
             return Self("<code>&#32;</code>".to_owned());
         }

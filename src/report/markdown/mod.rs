@@ -4,6 +4,7 @@ mod comment;
 mod details;
 mod escape;
 mod findings;
+pub mod refresh;
 mod triage;
 
 pub use comment::{BUDGET, MARKER, comment};
