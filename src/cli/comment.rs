@@ -68,10 +68,12 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<u8, CliError> {
         Err(failure) if args.strict => Err(failure),
         Err(failure) => {
             let text = format!("no comment was written: {}; {}", failure.place, failure.help);
-            if args.github {
-                context.print(&format!("{}\n", crate::report::github::warning("profgate comment", &text)))?;
-            } else {
-                context.note(&text);
+            let command = crate::report::github::warning("profgate comment", &text);
+            match (args.github, variable("GITHUB_ACTIONS")) {
+                (true, _) => context.print(&format!("{command}\n"))?,
+                // A runner reads such lines from both streams; this one holds no address for a script.
+                (false, Some(_)) => context.command(&command),
+                (false, None) => context.warn(&text),
             }
             Ok(0)
         }
@@ -118,6 +120,13 @@ fn said(outcome: &Outcome) -> String {
             "the comment that stands there is of a newer commit or a later run; it was left as it is"
                 .to_owned()
         }
+        Outcome::Silent(Silence::OldCommit) => {
+            "the pull request has a newer commit than the one that was judged; nothing was written".to_owned()
+        }
+        Outcome::Silent(Silence::NoChange) => {
+            "no open pull request has the commit that was judged as its newest; there is nothing to comment on"
+                .to_owned()
+        }
     }
 }
 
@@ -152,7 +161,12 @@ impl Job {
         let number_of = |name: &str| variable(name).and_then(|value| value.parse::<u64>().ok());
         let (mut change, workflow, run, attempt) = match forge {
             ForgeArg::Github => {
-                let change = github_change()?;
+                let mut change = github_change()?;
+                // A push names no pull request, but a commit by which one is found. That of an event which
+                // names one is another commit: a merge, or the default branch's.
+                if change.number.is_none() && args.number.is_none() {
+                    change.sha = change.sha.or_else(|| variable("GITHUB_SHA"));
+                }
                 let run = change.run.or_else(|| number_of("GITHUB_RUN_ID"));
                 let attempt = change.attempt.or_else(|| number_of("GITHUB_RUN_ATTEMPT"));
                 let workflow = change.workflow.clone().or_else(|| variable("GITHUB_WORKFLOW"));
@@ -272,15 +286,14 @@ fn on_github(
         GitHub::new(&api, &repository, &token, patience).map_err(|error| failure(&error, job.forge))?;
     let number = match (job.change.number, &job.change.sha) {
         (Some(number), _) => number,
-        (None, Some(sha)) => github
-            .find(sha, job.change.branch.as_deref())
-            .map_err(|error| failure(&error, job.forge))?
-            .ok_or_else(|| {
-                missing(
-                    &format!("no open pull request has {sha} as its newest commit"),
-                    "nothing is to be done when it was updated or merged meanwhile",
-                )
-            })?,
+        (None, Some(sha)) => {
+            let found = github.find(sha, job.change.branch.as_deref());
+            match found.map_err(|error| failure(&error, job.forge))? {
+                Some(number) => number,
+                // It was updated or merged meanwhile, or the branch has no pull request.
+                None => return Ok(Outcome::Silent(Silence::NoChange)),
+            }
+        }
         (None, None) => return Err(missing("no pull request is named", "give --pr NUMBER")),
     };
     let pull = PullRequest { github: &github, number };

@@ -153,7 +153,12 @@ impl Context {
 
     /// Tells the user something that matters even to those who want to hear little.
     pub fn warn(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "note: {}", printable(text));
+        let _ = writeln!(io::stderr().lock(), "warning: {}", printable(text));
+    }
+
+    /// Tells a CI's runner something, in the form that it reads.
+    pub fn command(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
     /// Tells those who asked for it what was read from a file.

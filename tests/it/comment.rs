@@ -133,6 +133,65 @@ fn the_report_of_an_older_commit_never_covers_a_newer_one() {
     assert_eq!(late.code, 0);
     assert!(late.stderr.contains("newer commit"), "{}", late.stderr);
     assert!(fake.comments()[0].body.starts_with("**Fail"));
+    // Nor does it speak first: the newer commit has a run of its own.
+    fake.reset();
+    let early = repository.comment(&fake, "red", &older, "3", &["--when", "always"]);
+    assert_eq!((early.code, fake.comments().len()), (0, 0), "{}", early.stderr);
+    assert!(early.stderr.contains("nothing was written"), "{}", early.stderr);
+}
+
+#[test]
+fn a_run_that_is_written_over_by_an_older_one_has_the_last_word_and_by_a_later_one_not() {
+    let repository = Repository::new("comment-written-over");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    repository.comment(&fake, "red", &event, "1", &[]);
+    let text_of = |run: &str| repository.comment(&fake, "red", &event, run, &["--dry-run"]).stdout;
+    fake.is_written_over_after_update(&text_of("5"));
+    let run = repository.comment(&fake, "green", &event, "6", &[]);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.contains("run=6 ") && only.body.starts_with("**Pass"), "{}", run.stderr);
+
+    fake.is_written_over_after_update(&text_of("9"));
+    let run = repository.comment(&fake, "green", &event, "7", &[]);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.contains("run=9 "), "{}", only.body);
+    assert!(
+        run.stderr.contains("of a newer commit or a later run") && run.stdout.is_empty(),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_push_finds_its_pull_request_by_the_commit_or_has_nothing_to_comment_on() {
+    let repository = Repository::new("comment-push");
+    let event = repository.event(&json!({ "ref": "refs/heads/fix", "after": "c1" }));
+    let comment = |fake: &Fake| {
+        run_with(
+            &repository.scratch.path(""),
+            &["comment", "red/report.json", "--strict"],
+            &[
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_API_URL", &fake.url()),
+                ("GITHUB_REPOSITORY", "me/engine"),
+                ("GITHUB_EVENT_PATH", arg(&event)),
+                ("GITHUB_SHA", "c1"),
+                ("GITHUB_RUN_ID", "4"),
+                ("GITHUB_TOKEN", "s3cret"),
+            ],
+        )
+    };
+    let fake = Fake::github("me/engine", 7, "c1");
+    let run = comment(&fake);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(fake.comments()[0].body.contains("sha=c1 run=4"), "{}", fake.comments()[0].body);
+    // A push to a branch without a pull request, or one that was merged.
+    let fake = Fake::github("me/engine", 7, "c2");
+    let run = comment(&fake);
+    assert_eq!((run.code, fake.comments().len()), (0, 0), "{}", run.stderr);
+    assert!(run.stderr.contains("there is nothing to comment on"), "{}", run.stderr);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
 }
 
 #[test]
@@ -277,7 +336,11 @@ fn no_answer_at_all_is_a_warning_too() {
     fake.stop();
     let run = repository.comment(&fake, "red", &event, "1", &[]);
     assert_eq!(run.code, 0);
-    assert!(run.stderr.contains("no comment was written"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("::warning title=profgate comment::no comment was written"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -379,7 +442,10 @@ fn what_is_missing_is_named() {
     ] {
         let run = run_with(&here, &args, &variables);
         assert_eq!(run.code, 0, "a failure to comment is a warning");
+        assert!(run.stderr.contains("warning: no comment was written: "), "{}", run.stderr);
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+        let quiet = [&args[..], &["--quiet"]].concat();
+        assert!(run_with(&here, &quiet, &variables).stderr.contains(words), "a warning is heard by all");
     }
     assert_eq!(run_with(&here, &["comment", "nowhere.json"], &[]).code, 5);
     repository.scratch.file("other.json", "{}");

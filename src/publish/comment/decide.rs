@@ -34,6 +34,10 @@ pub enum Silence {
     NothingToSay,
     /// The comment that stands there is of a newer commit or of a later run.
     Newer,
+    /// The commit that was judged is no longer the newest of the change.
+    OldCommit,
+    /// The commit that was judged is the newest one of no open change.
+    NoChange,
 }
 
 /// What to do with the comments of one id.
@@ -52,6 +56,10 @@ pub enum Decision {
 pub fn decide(when: When, news: News, mine: &Marker, ours: &[Posted], head: Option<&str>) -> Decision {
     if when == When::Off {
         return Decision::Silent(Silence::Off);
+    }
+    // A newer commit has its own run, which says more than this one; whether that has spoken already or not.
+    if head.is_some_and(|head| !mine.sha.is_empty() && !is_same_commit(&mine.sha, head)) {
+        return Decision::Silent(Silence::OldCommit);
     }
     let standing = ours.iter().filter_map(|posted| Marker::find(&posted.body));
     if standing.into_iter().any(|marker| is_newer(&marker, mine, head)) {
@@ -77,13 +85,22 @@ pub fn decide(when: When, news: News, mine: &Marker, ours: &[Posted], head: Opti
 /// that a slow run of an older commit never covers the result of a newer one.
 pub fn is_newer(standing: &Marker, mine: &Marker, head: Option<&str>) -> bool {
     if let Some(head) = head {
-        match (standing.sha == head, mine.sha == head) {
+        match (is_same_commit(&standing.sha, head), is_same_commit(&mine.sha, head)) {
             (true, false) => return true,
             (false, true) => return false,
             (true, true) | (false, false) => {}
         }
     }
     (standing.run, standing.attempt) > (mine.run, mine.attempt)
+}
+
+/// Fewest digits of a commit's name that are taken for the whole.
+const SHORT: usize = 4;
+
+/// Whether two names are of one commit, one of them shortened as git does.
+fn is_same_commit(one: &str, two: &str) -> bool {
+    let (short, long) = if one.len() < two.len() { (one, two) } else { (two, one) };
+    one == two || (short.len() >= SHORT && long.starts_with(short))
 }
 
 #[cfg(test)]
@@ -130,18 +147,33 @@ mod tests {
     }
 
     #[test]
-    fn an_older_commit_never_covers_a_newer_one() {
-        let silent = Decision::Silent(Silence::Newer);
+    fn an_older_commit_neither_covers_a_newer_one_nor_speaks_first() {
+        let silent = Decision::Silent(Silence::OldCommit);
         let ours = [posted(5, "new", 1)];
         // A late run of the old commit, even with a higher number.
         assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &ours, Some("new")), silent);
+        assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &[], Some("new")), silent);
         // Without knowing the newest commit, the later run is believed.
         assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &ours, None), Decision::Update(5));
+        let silent = Decision::Silent(Silence::Newer);
         let late = [posted(5, "new", 10)];
         assert_eq!(decide(When::Always, FAILED, &marker("old", 9), &late, None), silent);
+        // A run that does not know what it judged covers nothing of the newest commit.
+        assert_eq!(decide(When::Always, FAILED, &marker("", 99), &late, Some("new")), silent);
         // The newest commit replaces any other, whatever its run's number.
         assert_eq!(decide(When::Always, FAILED, &marker("new", 3), &late, Some("new")), silent);
         let stale = [posted(5, "old", 10)];
         assert_eq!(decide(When::Always, FAILED, &marker("new", 3), &stale, Some("new")), Decision::Update(5));
+    }
+
+    #[test]
+    fn a_shortened_commit_is_the_commit() {
+        let head = Some("1a2b3c4d5e");
+        assert_eq!(decide(When::Always, FAILED, &marker("1a2b", 1), &[], head), Decision::Create);
+        assert_eq!(
+            decide(When::Always, FAILED, &marker("1a3b", 1), &[], head),
+            Decision::Silent(Silence::OldCommit)
+        );
+        assert!(!is_same_commit("1a", "1a2b"));
     }
 }

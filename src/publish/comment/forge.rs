@@ -25,8 +25,8 @@ pub trait Forge {
     fn update(&self, id: u64, body: &str) -> Result<Posted, HttpError>;
     /// Removes a comment; one that is gone already is no error.
     fn delete(&self, id: u64) -> Result<(), HttpError>;
-    /// The newest commit of the change.
-    fn head(&self) -> Result<String, HttpError>;
+    /// The newest commit of the change; `None` when the host does not say.
+    fn head(&self) -> Result<Option<String>, HttpError>;
     /// The login that this token writes as.
     fn author(&self) -> Result<String, HttpError>;
 }

@@ -103,7 +103,11 @@ impl GitHub {
             }
             None => {
                 let sha = percent(sha);
-                self.host.get_all(&format!("repos/{repository}/commits/{sha}/pulls?per_page=100"))?
+                match self.host.get_all(&format!("repos/{repository}/commits/{sha}/pulls?per_page=100")) {
+                    // The repository has no such commit.
+                    Err(error) if error.status() == Some(422) => Vec::new(),
+                    pulls => pulls?,
+                }
             }
         };
         Ok(pulls
@@ -134,9 +138,9 @@ impl Forge for PullRequest<'_> {
         self.github.host.delete(&format!("repos/{}/issues/comments/{id}", self.github.repository))
     }
 
-    fn head(&self) -> Result<String, HttpError> {
+    fn head(&self) -> Result<Option<String>, HttpError> {
         let path = format!("repos/{}/pulls/{}", self.github.repository, self.number);
-        Ok(self.github.host.get::<Pull>(&path)?.head.sha)
+        Ok(Some(self.github.host.get::<Pull>(&path)?.head.sha))
     }
 
     fn author(&self) -> Result<String, HttpError> {

@@ -82,8 +82,8 @@ impl Forge for MergeRequest {
         self.host.delete(&format!("{}/notes/{id}", self.path))
     }
 
-    fn head(&self) -> Result<String, HttpError> {
-        Ok(self.host.get::<Request>(&self.path)?.sha.unwrap_or_default())
+    fn head(&self) -> Result<Option<String>, HttpError> {
+        Ok(self.host.get::<Request>(&self.path)?.sha)
     }
 
     fn author(&self) -> Result<String, HttpError> {

@@ -1,9 +1,12 @@
-//! One comment, kept: found, written or written over, and its doubles folded.
+//! One comment, kept: found, written or written over, read again, and its doubles folded.
 
 use super::decide::{Decision, News, Silence, When, decide, is_newer};
 use super::forge::{Forge, Posted};
 use super::http::HttpError;
 use super::marker::Marker;
+
+/// Times that a run writes its text anew because an older one wrote over it.
+const ROUNDS: u32 = 4;
 
 /// What became of the comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,11 @@ pub struct Comment<'a> {
 }
 
 /// Brings the host to where one comment of this id says what this run says.
+///
+/// No host writes a comment only if it is still as it was read. So it is read anew right before it is written, and again
+/// afterwards: an older run that wrote over it in between is written over in turn. What is left is an older run that
+/// stands still between its reading and its writing for as long as a newer one takes for both; the workflows of `init`
+/// therefore let one job at a time comment.
 pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpError> {
     if comment.when == When::Off {
         return Ok(Outcome::Silent(Silence::Off));
@@ -40,32 +48,13 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
         Some(author) => author.to_owned(),
         None => forge.author()?,
     };
-    let head = forge.head()?;
-    let ours = ours(forge, comment.marker, &author)?;
-    let text = format!("{}\n{}\n", comment.body.trim_end(), comment.marker);
-    let new = || {
-        let created = create(forge, &text, comment.marker, &author)?;
-        settle(forge, comment.marker, &author, &head, &text, created)
-    };
-    match decide(comment.when, comment.news, comment.marker, &ours, Some(&head)) {
-        Decision::Silent(why) => Ok(Outcome::Silent(why)),
-        Decision::Update(id) => {
-            let was_red = ours.iter().any(|posted| posted.id == id && is_red(&posted.body));
-            // What is waived or only warned of is still there.
-            let resolved = if was_red && comment.news.is_quiet { RESOLVED } else { "" };
-            let text = format!("{}\n{resolved}{}\n", comment.body.trim_end(), comment.marker);
-            match forge.update(id, &text) {
-                // Somebody removed it since it was listed.
-                Err(error) if error.status() == Some(404) => new(),
-                Err(error) => Err(error),
-                Ok(posted) => {
-                    fold(forge, &ours, id)?;
-                    Ok(Outcome::Updated(posted))
-                }
-            }
+    let mut run = Run { forge, comment, author, created: None, written: None, was_red: false };
+    for _ in 0..ROUNDS {
+        if let Some(outcome) = run.round()? {
+            return Ok(outcome);
         }
-        Decision::Create => new(),
     }
+    Ok(run.outcome(Silence::Newer))
 }
 
 /// What a comment says that was red, now that nothing is found any more.
@@ -76,60 +65,114 @@ fn is_red(body: &str) -> bool {
     !body.trim_start().starts_with("**Pass")
 }
 
-fn ours(forge: &dyn Forge, marker: &Marker, author: &str) -> Result<Vec<Posted>, HttpError> {
-    let is_ours = |posted: &Posted| {
-        posted.author.eq_ignore_ascii_case(author)
-            && Marker::find(&posted.body).is_some_and(|found| found.id == marker.id)
-    };
-    let mut ours: Vec<Posted> = forge.list()?.into_iter().filter(is_ours).collect();
-    ours.sort_by_key(|posted| posted.id);
-    Ok(ours)
+/// A run on its way to one comment.
+struct Run<'a> {
+    forge: &'a dyn Forge,
+    comment: &'a Comment<'a>,
+    author: String,
+    /// The comment that it made.
+    created: Option<u64>,
+    /// What it wrote last.
+    written: Option<Posted>,
+    /// Whether it wrote over a comment that was red.
+    was_red: bool,
 }
 
-/// Creates, and looks before it creates again: a request whose answer was lost may have been carried out.
-fn create(forge: &dyn Forge, text: &str, marker: &Marker, author: &str) -> Result<Posted, HttpError> {
-    match forge.create(text) {
-        Err(error) if error.may_have_worked() => {
-            let made = ours(forge, marker, author)?
-                .into_iter()
-                .find(|posted| Marker::find(&posted.body).as_ref() == Some(marker));
-            match made {
-                Some(posted) => Ok(posted),
-                None => forge.create(text),
+impl Run<'_> {
+    /// Reads what stands there, and writes if that is not what this run says. `None` means: look again.
+    fn round(&mut self) -> Result<Option<Outcome>, HttpError> {
+        let Comment { when, news, marker, .. } = *self.comment;
+        let head = self.forge.head()?;
+        let ours = self.ours()?;
+        let decision = decide(when, news, marker, &ours, head.as_deref());
+        match (decision, &self.written) {
+            (Decision::Silent(Silence::Newer), _) => {
+                self.withdraw(&ours, head.as_deref())?;
+                Ok(Some(Outcome::Silent(Silence::Newer)))
+            }
+            (Decision::Silent(why), _) => Ok(Some(self.outcome(why))),
+            // It stood there a moment ago, and whoever removed it wanted that.
+            (Decision::Create, Some(_)) => Ok(Some(self.outcome(Silence::Newer))),
+            (Decision::Create, None) => {
+                let created = self.create(&self.text())?;
+                self.created = Some(created.id);
+                self.written = Some(created);
+                Ok(None)
+            }
+            (Decision::Update(id), written) => {
+                let standing = ours.iter().find(|posted| posted.id == id);
+                let stands = written.is_some()
+                    && standing.is_some_and(|posted| Marker::find(&posted.body).as_ref() == Some(marker));
+                if stands {
+                    for double in ours.iter().filter(|posted| posted.id != id) {
+                        self.forge.delete(double.id)?;
+                    }
+                    return Ok(Some(self.outcome(Silence::Newer)));
+                }
+                self.was_red |= standing.is_some_and(|posted| is_red(&posted.body));
+                match self.forge.update(id, &self.text()) {
+                    // Somebody removed it since it was listed.
+                    Err(error) if error.status() == Some(404) => Ok(None),
+                    Err(error) => Err(error),
+                    Ok(posted) => {
+                        self.written = Some(posted);
+                        Ok(None)
+                    }
+                }
             }
         }
-        other => other,
     }
-}
 
-/// Another run may have created one at the same moment: the oldest stays, the newest run's text is in it.
-fn settle(
-    forge: &dyn Forge,
-    marker: &Marker,
-    author: &str,
-    head: &str,
-    text: &str,
-    created: Posted,
-) -> Result<Outcome, HttpError> {
-    let all = ours(forge, marker, author)?;
-    let Some(oldest) = all.first() else { return Ok(Outcome::Created(created)) };
-    if oldest.id == created.id {
-        // The others see this one too and fold theirs into it.
-        return Ok(Outcome::Created(created));
+    fn text(&self) -> String {
+        // What is waived or only warned of is still there.
+        let resolved = if self.was_red && self.comment.news.is_quiet { RESOLVED } else { "" };
+        format!("{}\n{resolved}{}\n", self.comment.body.trim_end(), self.comment.marker)
     }
-    let is_late = Marker::find(&oldest.body).is_some_and(|standing| is_newer(&standing, marker, Some(head)));
-    let outcome = if is_late {
-        Outcome::Silent(Silence::Newer)
-    } else {
-        Outcome::Updated(forge.update(oldest.id, text)?)
-    };
-    forge.delete(created.id)?;
-    Ok(outcome)
-}
 
-fn fold(forge: &dyn Forge, ours: &[Posted], keep: u64) -> Result<(), HttpError> {
-    for double in ours.iter().filter(|posted| posted.id != keep) {
-        forge.delete(double.id)?;
+    /// Takes back the comment that this run made, when a newer run has one that is older than it.
+    fn withdraw(&self, ours: &[Posted], head: Option<&str>) -> Result<(), HttpError> {
+        let Some(created) = self.created else { return Ok(()) };
+        let is_of_newer = |posted: &Posted| {
+            Marker::find(&posted.body).is_some_and(|found| is_newer(&found, self.comment.marker, head))
+        };
+        if ours.iter().any(|posted| posted.id < created && is_of_newer(posted)) {
+            self.forge.delete(created)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// What came of this run; `why` when it has nothing standing there.
+    fn outcome(&self, why: Silence) -> Outcome {
+        match &self.written {
+            None => Outcome::Silent(why),
+            Some(posted) if self.created == Some(posted.id) => Outcome::Created(posted.clone()),
+            Some(posted) => Outcome::Updated(posted.clone()),
+        }
+    }
+
+    /// The comments of this id and author, the oldest first.
+    fn ours(&self) -> Result<Vec<Posted>, HttpError> {
+        let is_ours = |posted: &Posted| {
+            posted.author.eq_ignore_ascii_case(&self.author)
+                && Marker::find(&posted.body).is_some_and(|found| found.id == self.comment.marker.id)
+        };
+        let mut ours: Vec<Posted> = self.forge.list()?.into_iter().filter(is_ours).collect();
+        ours.sort_by_key(|posted| posted.id);
+        Ok(ours)
+    }
+
+    /// Creates, and looks before it creates again: a request whose answer was lost may have been carried out.
+    fn create(&self, text: &str) -> Result<Posted, HttpError> {
+        match self.forge.create(text) {
+            Err(error) if error.may_have_worked() => {
+                let is_mine =
+                    |posted: &Posted| Marker::find(&posted.body).as_ref() == Some(self.comment.marker);
+                match self.ours()?.into_iter().find(is_mine) {
+                    Some(posted) => Ok(posted),
+                    None => self.forge.create(text),
+                }
+            }
+            other => other,
+        }
+    }
 }

@@ -53,6 +53,7 @@ struct State {
     replies: Vec<(String, Reply)>,
     next_page: Option<String>,
     before_create: VecDeque<(String, String)>,
+    after_update: VecDeque<String>,
     is_stopped: bool,
     /// GitHub's own description; GitLab publishes none that could be taken.
     contract: Option<&'static Contract>,
@@ -117,6 +118,7 @@ impl Fake {
             replies: Vec::new(),
             next_page: None,
             before_create: VecDeque::new(),
+            after_update: VecDeque::new(),
             is_stopped: false,
             contract: (kind == Kind::GitHub).then(Contract::github),
             violations: Vec::new(),
@@ -174,6 +176,11 @@ impl Fake {
     /// Somebody comments in the moment before the next comment is created.
     pub fn appears_before_create(&self, author: &str, body: &str) {
         self.with(|state| state.before_create.push_back((author.to_owned(), body.to_owned())));
+    }
+
+    /// Another run writes over the comment in the moment after it is next updated.
+    pub fn is_written_over_after_update(&self, body: &str) {
+        self.with(|state| state.after_update.push_back(body.to_owned()));
     }
 
     /// Answers the next call of this method so.
@@ -442,7 +449,11 @@ impl State {
         let at = match at {
             Some(at) => {
                 body.clone_into(&mut self.comments[at].body);
-                return answer(200, self.shown(&self.comments[at]));
+                let answer = answer(200, self.shown(&self.comments[at]));
+                if let Some(body) = self.after_update.pop_front() {
+                    self.comments[at].body = body;
+                }
+                return answer;
             }
             None => {
                 if let Some((author, body)) = self.before_create.pop_front() {
