@@ -5,28 +5,14 @@ set -euo pipefail
 
 profgate="$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
-tmp="$(cd "$(mktemp -d)" && pwd -P)"
-fake=
-trap '[ -z "$fake" ] || kill "$fake"; rm -rf -- "$tmp"' EXIT
+# shellcheck source=tests/action/simulate.sh
+source "$root/tests/action/simulate.sh"
 action=example/profgate@0123456789abcdef0123456789abcdef01234567
-failed=0
+mkdir -p "$tmp/engine"
 
 comments() {
   find "$tmp/github" -name 'comment-*' | wc -l | tr -d ' '
 }
-
-check() {
-  if [ "$2" = "$3" ]; then
-    echo "ok: $1"
-  else
-    echo "FAILED: $1: '$2', expected '$3'"
-    failed=1
-  fi
-}
-
-unset "${!GITHUB_@}" "${!ACTIONS_@}" "${!RUNNER_@}"
-export HOME="$tmp/home" XDG_CACHE_HOME="$tmp/cache" PROFGATE_BIN="$profgate"
-mkdir -p "$HOME" "$tmp/bin" "$tmp/github" "$tmp/artifacts" "$tmp/engine"
 
 "$profgate" demo --quiet --output "$tmp/demo" >/dev/null
 cd "$tmp/engine"
@@ -43,9 +29,7 @@ rm .github/workflows/*.orig
 git add .
 git commit --quiet --message 'the gate'
 
-python3 "$root/tests/action/fake_github.py" "$tmp/github" &
-fake=$!
-while [ ! -f "$tmp/github/port" ]; do sleep 0.1; done
+start_github
 
 # What act copies is the action alone, not a build folder beside it.
 mkdir -p "$tmp/action/.github"
@@ -53,11 +37,10 @@ cp "$root/action.yml" "$tmp/action/"
 cp -R "$root/.github/action" "$tmp/action/.github/"
 
 # The hosts' own command-line client is not here; this one knows the calls of the workflows.
-cat >"$tmp/bin/gh" <<GH
-#!/usr/bin/env bash
-set -euo pipefail
+program gh <<GH
 case "\$*" in
-  *actions/workflows/profgate.yml/runs*) echo 1 ;;
+  # A gate that still runs is no run that has ended.
+  *actions/workflows/profgate.yml/runs*) [ -f '$tmp/github/running' ] || echo 1 ;;
   'run download'*) mkdir -p stored && cp -R '$tmp/artifacts/profgate-report/.' stored/ ;;
   'api --method POST repos/'*statuses*) printf '%s\n' "\$*" | sed 's/.*state=\([a-z]*\).*/\1/' >>'$tmp/github/statuses' ;;
   *pulls/7\ --jq*) cat '$tmp/github/description' ;;
@@ -65,23 +48,14 @@ case "\$*" in
   *) echo "gh: unknown call: \$*" >&2; exit 1 ;;
 esac
 GH
-chmod +x "$tmp/bin/gh"
+# Nobody waits here: a pause is the time in which the gate ends, and in which somebody writes more than was consented to.
+program sleep <<SLEEP
+rm -- '$tmp/github/running'
+echo 'Profgate-Waive: this is no waiver' >'$tmp/github/description'
+SLEEP
 
-# Runs one workflow on an event: workflow, event's name, event as JSON.
 run() {
-  local code=0
-  git rev-parse HEAD >"$tmp/github/head"
-  printf '%s' "$3" >"$tmp/event.json"
-  PATH="$tmp/bin:$PATH" act "$2" --no-cache-server --workflows ".github/workflows/$1" --eventpath "$tmp/event.json" \
-    --platform ubuntu-24.04=-self-hosted --platform self-hosted=-self-hosted --platform gpu=-self-hosted \
-    --local-repository "$action=$tmp/action" \
-    --local-repository "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd=$root/tests/action/stubs/checkout" \
-    --local-repository "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f=$root/tests/action/stubs/upload-artifact" \
-    --local-repository "actions/download-artifact@37930b1c2abaa49bbe596cd826c3c89aef350131=$root/tests/action/stubs/download-artifact" \
-    --env ARTIFACTS="$tmp/artifacts" --env CHECKOUT="$tmp/engine" --env PROFGATE_BIN="$profgate" --env GITHUB_REPOSITORY=me/engine \
-    --env GITHUB_API_URL="http://127.0.0.1:$(cat "$tmp/github/port")" --secret GITHUB_TOKEN=dummy \
-    </dev/null >"$tmp/log" 2>&1 || code=$?
-  echo "$code"
+  simulate "$@" --local-repository "$action=$tmp/action"
 }
 
 pull() {
@@ -92,10 +66,6 @@ pull() {
 finished() {
   printf '{"workflow_run":{"id":1,"event":"pull_request","conclusion":"%s","head_sha":"%s","head_branch":"x","html_url":"https://github.example/run/1","head_repository":{"full_name":"me/engine","owner":{"login":"me"}}},"repository":{"default_branch":"main","full_name":"me/engine"}}' \
     "$1" "$(git rev-parse HEAD)"
-}
-
-show() {
-  [ "$failed" = 0 ] || { cat "$tmp/log"; exit 1; }
 }
 
 check 'a pull request that changes nothing is green' "$(run profgate.yml pull_request "$(pull opened)")" 0
@@ -130,6 +100,10 @@ WAIVERS
 rm -r traces # Nothing is profiled and nothing is read again.
 check 'without the label the request counts for nothing' "$(run profgate-again.yml pull_request "$(pull unlabeled)")" 1
 check 'with the label the stored report is green' "$(run profgate-again.yml pull_request "$(pull labeled)")" 0
+show
+touch "$tmp/github/running"
+check 'a label that is put on while the gate runs waits for it' "$(run profgate-again.yml pull_request "$(pull labeled)")" 0
+check 'the gate had ended then' "$([ -f "$tmp/github/running" ] && echo no || echo yes)" yes
 show
 check 'the comment is updated' "$(run profgate-comment.yml workflow_run "$(finished success)")" 0
 check 'there is still one comment' "$(comments)" 1
