@@ -167,7 +167,12 @@ impl Job {
                 if change.number.is_none() && args.number.is_none() {
                     change.sha = change.sha.or_else(|| variable("GITHUB_SHA"));
                 }
-                let run = change.run.or_else(|| number_of("GITHUB_RUN_ID"));
+                // Jenkins counts its builds; the pull request of a multibranch build is the one that it names.
+                let run =
+                    change.run.or_else(|| number_of("GITHUB_RUN_ID")).or_else(|| number_of("BUILD_NUMBER"));
+                if variable("JENKINS_URL").is_some() {
+                    change.number = change.number.or_else(|| number_of("CHANGE_ID"));
+                }
                 let attempt = change.attempt.or_else(|| number_of("GITHUB_RUN_ATTEMPT"));
                 let workflow = change.workflow.clone().or_else(|| variable("GITHUB_WORKFLOW"));
                 (change, workflow, run, attempt)

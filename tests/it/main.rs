@@ -46,6 +46,7 @@ mod promises;
 mod quick_start;
 mod quirks;
 mod ranks;
+mod recipes;
 mod refresh;
 mod regressions;
 mod reports;
