@@ -82,14 +82,24 @@ sha256_of() {
   fi
 }
 
+# Ends because the table has no sum for the archive $1, and says what to do in its place.
+no_release() {
+  local why="This version of the action has no checksum for $1."
+  grep -Eq '^[0-9a-f]{64} ' "$action_dir/checksums.txt" ||
+    why="There is no released profgate yet that this version of the action could download: its table of checksums is empty."
+  die 2 'no released binary' "$why
+Compile it: 'install: build', with a Rust toolchain on PATH.
+Or bring it: a profgate on PATH, or one that the variable PROFGATE_BIN names, is used as it is ('install: false' then says that nothing else will do).
+Or use a version of the action whose .github/action/checksums.txt lists the archive."
+}
+
 # Downloads the release `version` into $1 and sets `bin`. Only what checksums.txt lists is ever unpacked.
 download() {
   local version="${INPUT_VERSION#v}" archive wanted got url
   require_one_line version "$version"
   archive="profgate-$version-$(release_target).tar.gz"
   wanted="$(awk -v name="$archive" '$1 !~ /^#/ && $2 == name { print $1; exit }' "$action_dir/checksums.txt")"
-  [ -n "$wanted" ] || die 2 'no released binary' \
-    "This version of the action has no checksum for $archive. Set 'install: build' (needs a Rust toolchain), put a profgate on PATH or in PROFGATE_BIN, or use a version of the action that lists it in .github/action/checksums.txt."
+  [ -n "$wanted" ] || no_release "$archive"
 
   # A mirror may serve the archive over any protocol: the checksum is what is trusted.
   url="${INPUT_MIRROR:-${PROFGATE_DOWNLOAD_URL:-}}"

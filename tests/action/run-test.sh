@@ -195,14 +195,6 @@ expect_code 2
 expect_printed "'yes'; it takes true, false, build"
 finish
 
-begin 'a release without checksum is refused with the remedy'
-without_profgate
-act INPUT_VERSION=99.0.0
-expect_code 2
-expect_printed 'no checksum for profgate-99.0.0-'
-expect_printed "install: build"
-finish
-
 begin 'a missing working directory is named'
 act INPUT_WORKING_DIRECTORY=nowhere
 expect_code 5
@@ -217,6 +209,30 @@ act "PROFGATE_DOWNLOAD_URL=file://$case_dir/mirror" INPUT_VERSION=v0.1.0
 expect_code 0
 expect_calls 1
 expect_output verdict pass
+finish
+
+begin 'a release without checksum is refused with the remedies'
+without_profgate
+with_release
+act INPUT_VERSION=99.0.0
+expect_code 2
+expect_output verdict error
+expect_printed '::error title=profgate (no released binary)::'
+expect_printed 'no checksum for profgate-99.0.0-'
+expect_printed "install: build"
+finish
+
+begin 'before the first release the action says that there is none, and what to do'
+without_profgate
+with_release
+echo '# comment' >"$case_dir/repo/.github/action/checksums.txt"
+act
+expect_code 2
+expect_calls 0
+expect_printed 'There is no released profgate yet'
+expect_printed "'install: build', with a Rust toolchain"
+expect_printed 'PROFGATE_BIN names'
+expect_printed "'install: false'"
 finish
 
 begin 'a folder of this machine can be the mirror'
