@@ -16,7 +16,7 @@ for shell in bash fish zsh; do
   "$binary" completions "$shell" >"$stage/$name/completions/profgate.$shell"
 done
 "$binary" man >"$stage/$name/man/profgate.1"
-for command in triage check baseline comment catalog init schema; do
+for command in triage check diff capture baseline comment catalog report explain schema init demo; do
   "$binary" man "$command" >"$stage/$name/man/profgate-$command.1"
 done
 chmod 755 "$stage/$name/profgate"

@@ -125,4 +125,13 @@ fn completions_and_manual_pages_know_the_commands() {
     let page = run_in(&here, &["man", "baseline", "record"]);
     assert!(page.stdout.contains(".TH profgate-baseline-record 1"), "{}", page.stdout);
     assert_eq!(run_in(&here, &["man", "bake"]).code, 2);
+    // The released archive has a page for each command that is more than paper.
+    let pack = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/release/pack.sh"));
+    let pack = pack.unwrap();
+    let packed = pack.split_once("for command in ").unwrap().1.split(';').next().unwrap();
+    let program = profgate::cli::command();
+    let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    let commands: Vec<&str> =
+        commands.into_iter().filter(|name| !["completions", "man", "help"].contains(name)).collect();
+    assert_eq!(packed.split_whitespace().collect::<Vec<_>>(), commands);
 }
