@@ -65,6 +65,31 @@ check 'comment.yml: the report becomes a comment' "$(simulate comment.yml workfl
 check 'it begins with the verdict' "$(head -c 6 "$tmp/github/comment-1")" '**Fail'
 show
 
+# By hand, on a server that runs. Here a capture of it is one of the demo.
+"$profgate" --quiet demo --output "$tmp/demo" >/dev/null
+cp "$tmp/demo/baseline.yaml" baseline.yaml
+git add .
+git commit --quiet --message 'a baseline'
+real="$profgate"
+profgate="$tmp/profgate"
+cat >"$profgate" <<PROFGATE
+#!/usr/bin/env bash
+set -euo pipefail
+[ "\$1" = capture ] || exec '$real' "\$@"
+printf '%s\n' "\$@" >'$tmp/github/capture'
+for arg in "\$@"; do
+  case "\$arg" in --output=*) cp -R '$tmp/demo/after' "\${arg#*=}" ;; esac
+done
+PROFGATE
+chmod +x "$profgate"
+by_hand='{"inputs":{"url":"http://127.0.0.1:30000","framework":"sglang","baseline":"baseline.yaml","runner":"[\"self-hosted\",\"gpu\"]"}}'
+check 'gate.yml: a server that lost a kernel is red' "$(simulate gate.yml workflow_dispatch "$by_hand")" 1
+check 'it was profiled first' "$(paste -sd ' ' "$tmp/github/capture")" \
+  'capture --url=http://127.0.0.1:30000 --output=profgate-capture --framework=sglang'
+check 'its report is kept' "$(sed -n 's/^  "verdict": "\(.*\)",$/\1/p' "$tmp/artifacts/profgate-report/report.json")" fail
+show
+profgate="$real"
+
 rm -rf -- "$tmp/artifacts"
 mkdir "$tmp/artifacts"
 tag() {
@@ -89,7 +114,6 @@ installed="$(
     export INPUT_MODE=check INPUT_FAIL_ON=inconclusive INPUT_COMMENT=off INPUT_ANNOTATIONS=false INPUT_SUMMARY=false
     export INPUT_INSTALL=true INPUT_VERSION=$version INPUT_MIRROR='$tmp/github' INPUT_WORKING_DIRECTORY=. INPUT_REPORT_DIR='$tmp/r'
     export INPUT_CAPTURE_DIR=c INPUT_INPUT='$tmp/demo/before' INPUT_BASELINE='$tmp/demo/baseline.yaml'
-    '$profgate' --quiet demo --output '$tmp/demo' >/dev/null
     bash .github/action/run.sh" >"$tmp/log" 2>&1
   echo $?
 )"
