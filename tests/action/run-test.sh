@@ -88,11 +88,11 @@ without_profgate() {
 # A copy of the action whose checksum table knows one archive, and a mirror that serves it.
 with_release() {
   local archive
-  archive="profgate-0.1.0-$(bash -c "$(sed -n '/^release_target()/,/^}/p' "$script"); release_target").tar.gz"
+  archive="profgate-0.1.0-$(bash -c "$(sed -n '/^release_target()/,/^}/p' "$root/.github/action/install.sh"); release_target").tar.gz"
   mkdir -p "$case_dir/mirror/profgate-0.1.0" "$case_dir/repo/.github/action"
   cp "$root/tests/action/fake-profgate" "$case_dir/mirror/profgate-0.1.0/profgate"
   tar -czf "$case_dir/mirror/$archive" -C "$case_dir/mirror" profgate-0.1.0
-  cp "$script" "$case_dir/repo/.github/action/"
+  cp "$script" "$root/.github/action/install.sh" "$case_dir/repo/.github/action/"
   script="$case_dir/repo/.github/action/run.sh"
   printf '# comment\n%s  %s\n' "$({ sha256sum || shasum -a 256; } <"$case_dir/mirror/$archive" 2>/dev/null | cut -d ' ' -f 1)" \
     "$archive" >"$case_dir/repo/.github/action/checksums.txt"
@@ -241,6 +241,22 @@ with_release
 act "INPUT_MIRROR=$case_dir/mirror/"
 expect_code 0
 expect_calls 1
+finish
+
+begin 'a runner that keeps its tools downloads a release once, and trusts what it kept by its checksum alone'
+without_profgate
+with_release
+act "INPUT_MIRROR=$case_dir/mirror" "RUNNER_TOOL_CACHE=$case_dir/tools"
+expect_code 0
+act "INPUT_MIRROR=$case_dir/nowhere" "RUNNER_TOOL_CACHE=$case_dir/tools"
+expect_code 0
+expect_calls 2
+echo tampered >>"$case_dir/tools/profgate/${released##*/}"
+act "INPUT_MIRROR=$case_dir/nowhere" "RUNNER_TOOL_CACHE=$case_dir/tools"
+expect_code 5
+expect_printed 'download failed'
+act "INPUT_MIRROR=$case_dir/mirror" "RUNNER_TOOL_CACHE=/proc/nowhere"
+expect_code 0
 finish
 
 begin 'a mirror that is neither address nor absolute path is refused'
@@ -456,7 +472,7 @@ finish
 
 begin 'the archive that the release packs is the one that the action and cargo-binstall look for'
 : >"$case_dir/stdout"
-target="$(bash -c "$(sed -n '/^release_target()/,/^}/p' "$script"); release_target")"
+target="$(bash -c "$(sed -n '/^release_target()/,/^}/p' "$root/.github/action/install.sh"); release_target")"
 printf '#!/bin/sh\necho "$@"\n' >"$case_dir/binary"
 chmod +x "$case_dir/binary"
 "$root/.github/release/pack.sh" "$target" 0.1.0 "$case_dir/binary" "$case_dir/dist"
@@ -469,7 +485,7 @@ packed="$case_dir/dist/${packed##*/}"
 [ -f "$packed" ] || wrong "no $packed in: $(ls "$case_dir/dist")"
 tar -tzf "$packed" | grep -qxF "$(fill bin-dir)" || wrong "no $(fill bin-dir) in the archive"
 (cd "$case_dir/dist" && { sha256sum -c ./*.sha256 || shasum -a 256 -c ./*.sha256; } >/dev/null 2>&1) || wrong 'the sum does not fit'
-mkdir -p "$case_dir/repo/.github/action" && cp "$script" "$case_dir/repo/.github/action/"
+mkdir -p "$case_dir/repo/.github/action" && cp "$script" "$root/.github/action/install.sh" "$case_dir/repo/.github/action/"
 cp "$case_dir"/dist/*.sha256 "$case_dir/repo/.github/action/checksums.txt"
 script="$case_dir/repo/.github/action/run.sh"
 without_profgate
@@ -481,7 +497,7 @@ begin 'action.yml passes every input on, run.sh reads no other, and the version 
 : >"$case_dir/stdout"
 declared="$(sed -n '/^inputs:/,/^outputs:/s/^  \([a-z-]*\):$/\1/p' "$root/action.yml" | LC_ALL=C sort)"
 passed="$(sed -n 's/^ *INPUT_[A-Z_]*: \${{ inputs\.\([a-z-]*\) }}$/\1/p' "$root/action.yml" | LC_ALL=C sort)"
-read_by_script="$(grep -o 'INPUT_[A-Z_]*[A-Z]' "$script" | sed 's/INPUT_//' | tr 'A-Z_' 'a-z-' | LC_ALL=C sort -u)"
+read_by_script="$(cat "$script" "$root/.github/action/install.sh" | grep -o 'INPUT_[A-Z_]*[A-Z]' | sed 's/INPUT_//' | tr 'A-Z_' 'a-z-' | LC_ALL=C sort -u)"
 [ "$declared" = "$passed" ] || wrong "declared and passed on differ: $(diff <(echo "$declared") <(echo "$passed"))"
 [ "$declared" = "$read_by_script" ] || wrong "declared and read differ: $(diff <(echo "$declared") <(echo "$read_by_script"))"
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)"
