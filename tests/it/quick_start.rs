@@ -5,15 +5,18 @@ use std::process::Command;
 
 use crate::support::Scratch;
 
-/// The lines of every `sh` block of a page.
+/// The lines of every `sh` block of a page; a text in quotes may span several.
 fn shell_lines(page: &str) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut is_shell = false;
     for line in page.lines() {
         match line {
             "```sh" => is_shell = true,
             "```" => is_shell = false,
-            _ if is_shell => lines.push(line.to_owned()),
+            _ if is_shell => match lines.last_mut() {
+                Some(open) if open.matches('"').count() % 2 == 1 => *open = format!("{open}\n{line}"),
+                _ => lines.push(line.to_owned()),
+            },
             _ => {}
         }
     }
