@@ -1,5 +1,7 @@
 //! The differences between a baseline's stage and a capture's. No opinion.
 
+use std::collections::BTreeSet;
+
 use super::file::{ExpectedPath, ExpectedRow, ExpectedStage};
 use super::observation::{Band, Measure, Overlapped, PathObservation, RowObservation, StageObservation};
 use crate::triage::{PathState, Role};
@@ -120,8 +122,9 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
             both(&row.value, line, capture.rows.get(&row.value.kernel))
         })
         .collect();
+    let known: BTreeSet<&String> = baseline.kernels.iter().map(|row| &row.value.kernel).collect();
     for (kernel, row) in &capture.rows {
-        if !baseline.kernels.iter().any(|expected| &expected.value.kernel == kernel) {
+        if !known.contains(kernel) {
             rows.push(RowDelta {
                 kernel: kernel.clone(),
                 role: row.role,

@@ -27,6 +27,7 @@ mod promise;
 mod report;
 mod sets;
 mod structure;
+mod successors;
 mod terms;
 mod time;
 mod waiver;

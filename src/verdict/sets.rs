@@ -4,9 +4,10 @@
 //! can; what finds no partner is a set of its own.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::price::is_structural;
+use super::successors;
 use crate::baseline::{Change, RowDelta, StageDelta};
 use crate::common::text::{launches, signed_time, time, times};
 
@@ -83,8 +84,8 @@ impl<'d> Set<'d> {
 
 /// The rows of sets, in the order of the stage: the largest change of time first.
 pub fn rows<'d>(delta: &'d StageDelta, sets: &[Set<'d>]) -> Vec<&'d RowDelta> {
-    let is_in = |row: &&RowDelta| sets.iter().flat_map(|set| &set.rows).any(|one| one.kernel == row.kernel);
-    delta.rows.iter().filter(is_in).collect()
+    let ids: BTreeSet<&str> = sets.iter().flat_map(|set| &set.rows).map(|row| row.kernel.as_str()).collect();
+    delta.rows.iter().filter(|row| ids.contains(row.kernel.as_str())).collect()
 }
 
 /// How many launches of a step a row has more than before.
@@ -117,29 +118,30 @@ fn alone(row: &RowDelta) -> String {
 /// Puts the changed rows of a stage into sets, the largest price first, whichever its sign.
 pub fn sets<'d>(delta: &'d StageDelta, links: &Links) -> Vec<Set<'d>> {
     let changed: Vec<&RowDelta> = delta.rows.iter().filter(|row| is_structural(row)).collect();
-    let position = |kernel: &str| changed.iter().position(|row| row.kernel == kernel);
+    let positions: BTreeMap<&str, usize> =
+        changed.iter().enumerate().map(|(at, row)| (row.kernel.as_str(), at)).collect();
     let mut joined = Joined::new(changed.len());
     let mut by_slot = BTreeSet::new();
     for (lost, gained) in links {
-        if let (Some(lost), Some(gained)) = (position(lost), position(gained)) {
-            joined.join(lost, gained);
-            by_slot.extend([lost, gained]);
+        if let (Some(lost), Some(gained)) = (positions.get(lost.as_str()), positions.get(gained.as_str())) {
+            joined.join(*lost, *gained);
+            by_slot.extend([*lost, *gained]);
         }
     }
-    guess(&changed, &by_slot, &mut joined);
-    let mut sets: Vec<(usize, Set<'d>)> = Vec::new();
+    successors::guess(&changed, &by_slot, &mut |lost, gained| joined.join(lost, gained));
+    let mut sets: Vec<Set<'d>> = Vec::new();
+    let mut of_root: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, row) in changed.iter().enumerate() {
-        let root = joined.root(at);
         let is_by_slot = by_slot.contains(&at);
-        match sets.iter_mut().find(|(of, _)| *of == root) {
-            Some((_, set)) => {
+        let number = *of_root.entry(joined.root(at)).or_insert(sets.len());
+        match sets.get_mut(number) {
+            Some(set) => {
                 set.rows.push(row);
                 set.is_by_slot |= is_by_slot;
             }
-            None => sets.push((root, Set { rows: vec![row], is_by_slot })),
+            None => sets.push(Set { rows: vec![row], is_by_slot }),
         }
     }
-    let mut sets: Vec<Set<'d>> = sets.into_iter().map(|(_, set)| set).collect();
     // The rows are sorted already, so equal prices keep the order of their first rows.
     sets.sort_by_key(|set| Reverse(set.price_ns().abs().round() as i64));
     sets
@@ -155,9 +157,14 @@ impl Joined {
         Self { parent: (0..count).collect() }
     }
 
-    fn root(&self, mut at: usize) -> usize {
+    /// The smallest number of the set; what lies on the way to it points nearer to it from then on.
+    fn root(&mut self, mut at: usize) -> usize {
         while let Some(parent) = self.parent.get(at).copied().filter(|parent| *parent != at) {
-            at = parent;
+            let above = self.parent.get(parent).copied().unwrap_or(parent);
+            if let Some(slot) = self.parent.get_mut(at) {
+                *slot = above;
+            }
+            at = above;
         }
         at
     }
@@ -171,7 +178,7 @@ impl Joined {
 }
 
 /// Whether a row launches more often by as many launches as another lost, within 2 %.
-fn has_count_of(lost: &RowDelta, other: &RowDelta) -> bool {
+pub(super) fn has_count_of(lost: &RowDelta, other: &RowDelta) -> bool {
     (more(other) + more(lost)).abs() <= -more(lost) * 0.02
 }
 
@@ -182,54 +189,4 @@ pub fn succeeds(lost: &RowDelta, other: &RowDelta) -> bool {
     let same_role = other.role == lost.role
         && (more(other) * 2.0 >= -more(lost) || other.price_ns() * 4.0 >= -lost.price_ns());
     is_more && (same_role || has_count_of(lost, other))
-}
-
-/// Two ids this alike are variants of one kernel: another type, another layout.
-const ALIKE: f64 = 0.8;
-
-/// A kernel takes no more than this many times what its successor takes, nor the other way round.
-const MOST_TIMES: f64 = 10.0;
-
-/// Whether the second row may have taken the place of the first.
-type Rule<'r> = dyn Fn(&RowDelta, &RowDelta) -> bool + 'r;
-
-/// Where no slot tells, finds successors of one role among what came: kernels of like names first, then of the
-/// same count, then of any count. What has found its predecessor is nobody else's successor.
-fn guess(changed: &[&RowDelta], by_slot: &BTreeSet<usize>, joined: &mut Joined) {
-    let likeness = |a: &RowDelta, b: &RowDelta| strsim::normalized_levenshtein(&a.kernel, &b.kernel);
-    let is_like_in_time = |lost: &RowDelta, other: &RowDelta| {
-        let (before, after) = (-lost.price_ns(), other.price_ns());
-        before > 0.0 && after > 0.0 && before <= after * MOST_TIMES && after <= before * MOST_TIMES
-    };
-    let rules: [&Rule<'_>; 3] = [
-        &|lost, other| likeness(lost, other) >= ALIKE,
-        &|lost, other| has_count_of(lost, other) && is_like_in_time(lost, other),
-        &is_like_in_time,
-    ];
-    let mut taken: BTreeSet<usize> = by_slot.clone();
-    for (number, rule) in rules.iter().enumerate() {
-        let mut found = BTreeSet::new();
-        for (at, lost) in changed.iter().enumerate() {
-            if more(lost) >= 0.0 || taken.contains(&at) {
-                continue;
-            }
-            let mut fits: Vec<(usize, &&RowDelta)> = changed
-                .iter()
-                .enumerate()
-                .filter(|(other, row)| !taken.contains(other) && row.role == lost.role && succeeds(lost, row))
-                .filter(|(_, row)| rule(lost, row))
-                .collect();
-            // Of equals the most alike; only where no count tells, several may share the place.
-            fits.sort_by(|(_, a), (_, b)| likeness(lost, b).total_cmp(&likeness(lost, a)));
-            let most = if number < 2 { 1 } else { fits.len() };
-            for (other, _) in fits.into_iter().take(most) {
-                joined.join(at, other);
-                found.extend([at, other]);
-                if number < 2 {
-                    taken.extend([at, other]);
-                }
-            }
-        }
-        taken.extend(found);
-    }
 }
