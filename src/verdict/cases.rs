@@ -253,7 +253,7 @@ fn table_of(code: Code) -> &'static str {
         | Code::StreamOverlapLost
         | Code::CommunicationHidden
         | Code::StreamOverlapGained => OVERLAPS,
-        Code::EnvironmentDrift => STAGES,
+        Code::EnvironmentDrift | Code::StageSlower | Code::StageFaster => STAGES,
         Code::WaiverExpired | Code::WaiverUnused => WAIVERS,
     }
 }

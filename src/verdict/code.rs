@@ -60,6 +60,8 @@ pub enum Code {
     Mixed,
     /// An unchanged kernel takes longer.
     KernelSlower,
+    /// The unchanged kernels of a stage take longer together.
+    StageSlower,
     /// Communication that other work hid before is exposed.
     CommunicationExposed,
     /// Work that ran beside or into other work no longer does.
@@ -76,6 +78,8 @@ pub enum Code {
     StructureCheaper,
     /// An unchanged kernel takes less time.
     KernelFaster,
+    /// The unchanged kernels of a stage take less time together.
+    StageFaster,
     /// Communication that was exposed before is hidden by other work.
     CommunicationHidden,
     /// Work runs beside or into other work that did not before.
@@ -84,7 +88,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, worst first within its kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::CaptureFailed,
         Self::CaptureUnreadable,
         Self::CaptureEmpty,
@@ -105,6 +109,7 @@ impl Code {
         Self::KernelReplaced,
         Self::Mixed,
         Self::KernelSlower,
+        Self::StageSlower,
         Self::CommunicationExposed,
         Self::StreamOverlapLost,
         Self::EnvironmentDrift,
@@ -113,6 +118,7 @@ impl Code {
         Self::WaiverUnused,
         Self::StructureCheaper,
         Self::KernelFaster,
+        Self::StageFaster,
         Self::CommunicationHidden,
         Self::StreamOverlapGained,
     ];
@@ -140,6 +146,7 @@ impl Code {
             Self::KernelReplaced => "kernel-replaced",
             Self::Mixed => "mixed",
             Self::KernelSlower => "kernel-slower",
+            Self::StageSlower => "stage-slower",
             Self::CommunicationExposed => "communication-exposed",
             Self::StreamOverlapLost => "stream-overlap-lost",
             Self::EnvironmentDrift => "environment-drift",
@@ -148,6 +155,7 @@ impl Code {
             Self::WaiverUnused => "waiver-unused",
             Self::StructureCheaper => "structure-cheaper",
             Self::KernelFaster => "kernel-faster",
+            Self::StageFaster => "stage-faster",
             Self::CommunicationHidden => "communication-hidden",
             Self::StreamOverlapGained => "stream-overlap-gained",
         }
@@ -181,6 +189,7 @@ impl Code {
             Self::KernelReplaced => "kernels changed at a price within the limit or within the noise",
             Self::Mixed => "kernels changed and the step costs less, though part of the change costs more",
             Self::KernelSlower => "an unchanged kernel takes longer",
+            Self::StageSlower => "the unchanged kernels of a stage take longer together",
             Self::CommunicationExposed => "communication that other work hid is exposed",
             Self::StreamOverlapLost => "work that ran beside or into other work no longer does",
             Self::EnvironmentDrift => "all kernels moved together, which no change of code does",
@@ -189,6 +198,7 @@ impl Code {
             Self::WaiverUnused => "a waiver accepts nothing",
             Self::StructureCheaper => "kernels changed and the step costs less for it",
             Self::KernelFaster => "an unchanged kernel takes less time",
+            Self::StageFaster => "the unchanged kernels of a stage take less time together",
             Self::CommunicationHidden => "communication that was exposed is hidden by other work",
             Self::StreamOverlapGained => "work runs beside or into other work that did not before",
         }
@@ -213,6 +223,7 @@ impl Code {
             | Self::KernelReplaced
             | Self::Mixed
             | Self::KernelSlower
+            | Self::StageSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost
             | Self::EnvironmentDrift
@@ -225,6 +236,7 @@ impl Code {
             | Self::WaiverUnused => Kind::Regression,
             Self::StructureCheaper
             | Self::KernelFaster
+            | Self::StageFaster
             | Self::CommunicationHidden
             | Self::StreamOverlapGained => Kind::Improvement,
         }
@@ -254,6 +266,7 @@ impl Code {
             | Self::KernelReplaced
             | Self::Mixed
             | Self::KernelSlower
+            | Self::StageSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost
             | Self::EnvironmentDrift
@@ -262,6 +275,7 @@ impl Code {
             | Self::WaiverUnused
             | Self::StructureCheaper
             | Self::KernelFaster
+            | Self::StageFaster
             | Self::CommunicationHidden
             | Self::StreamOverlapGained => 0,
         }
@@ -287,6 +301,7 @@ impl Code {
             | Self::KernelReplaced
             | Self::Mixed
             | Self::KernelSlower
+            | Self::StageSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost
             | Self::EnvironmentDrift
@@ -295,6 +310,7 @@ impl Code {
             | Self::WaiverUnused
             | Self::StructureCheaper
             | Self::KernelFaster
+            | Self::StageFaster
             | Self::CommunicationHidden
             | Self::StreamOverlapGained => false,
         }
@@ -322,6 +338,7 @@ impl Code {
             | Self::OverlapExposed
             | Self::WaiverExpired
             | Self::KernelSlower
+            | Self::StageSlower
             | Self::CommunicationExposed
             | Self::StreamOverlapLost => Level::Deny,
             Self::KernelReplaced
@@ -331,6 +348,7 @@ impl Code {
             | Self::WaiverUnused => Level::Warn,
             Self::StructureCheaper
             | Self::KernelFaster
+            | Self::StageFaster
             | Self::CommunicationHidden
             | Self::StreamOverlapGained => Level::Allow,
         }

@@ -9,7 +9,10 @@ use super::report::{CaseResult, ScenarioReport};
 
 /// Whether a finding rests on time alone.
 fn is_time(code: Code) -> bool {
-    matches!(code, Code::KernelSlower | Code::CommunicationExposed | Code::StreamOverlapLost)
+    matches!(
+        code,
+        Code::KernelSlower | Code::StageSlower | Code::CommunicationExposed | Code::StreamOverlapLost
+    )
 }
 
 /// Whether a report has something that a second capture could confirm.

@@ -76,6 +76,8 @@ impl<'a> Scene<'a> {
             | Code::WaiverUnused
             | Code::CaptureFailed
             | Code::CaptureUnreadable
+            | Code::StageSlower
+            | Code::StageFaster
             | Code::CaptureEmpty
             | Code::CaptureDamaged
             | Code::RankMissing

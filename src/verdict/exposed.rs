@@ -239,7 +239,12 @@ pub fn streams(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: 
 /// Whether kernels take longer because they no longer overlap with the one ahead. All of them together then look
 /// like a slower machine, and are none.
 pub fn explains_drift(finding: &Finding) -> bool {
-    finding.code == Code::StreamOverlapLost && finding.subject == SAME_STREAM
+    finding.code == Code::StreamOverlapLost && is_within_a_stream(finding)
+}
+
+/// Whether a finding about overlap is about kernels of one stream, whose time it tells.
+pub fn is_within_a_stream(finding: &Finding) -> bool {
+    finding.subject == SAME_STREAM
 }
 
 /// The subject of a finding about the kernels of one stream.

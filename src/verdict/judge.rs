@@ -18,6 +18,7 @@ use super::price;
 use super::promise;
 use super::report::{BaselineRef, Case, CaseResult, Price, ScenarioReport};
 use super::sets::{self, Set};
+use super::stage_total;
 use super::structure;
 use super::terms::Terms;
 use super::time::{self, Clock};
@@ -296,7 +297,9 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
     let mut findings = structure::vanished(delta, stage, thresholds, all, file);
     findings.extend(structure::priced(delta, stage, thresholds, sets, drift, file));
     findings.extend(structure::mixed(delta, stage, thresholds, sets, drift, file));
-    findings.extend(time::rows(delta, stage, thresholds, clock, file));
+    let slower = time::rows(delta, stage, thresholds, clock, file);
+    let together = stage_total::finding(delta, stage, thresholds, clock, &slower, file);
+    findings.extend(slower);
     findings.extend(exposed::communication(delta, stage, thresholds, clock, file));
     let overlap = exposed::streams(delta, stage, thresholds, file);
     if overlap.as_ref().is_some_and(exposed::explains_drift) {
@@ -313,6 +316,8 @@ fn price_of(delta: &StageDelta, stage: Stage) -> Price {
     Price {
         stage,
         structural_ns: total.ns.round() as i64,
+    // Kernels that no longer start early take longer all together, and that is told once.
+    findings.extend(together.filter(|_| !overlap.as_ref().is_some_and(exposed::is_within_a_stream)));
         structural_pct: thousandth(total.pct),
         same_rows_pct: hundredth(time::same_rows_pct(delta)),
         busy_pct: hundredth(if delta.busy_before_ns > 0.0 {

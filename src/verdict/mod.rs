@@ -26,6 +26,7 @@ mod price;
 mod promise;
 mod report;
 mod sets;
+mod stage_total;
 mod structure;
 mod successors;
 mod terms;

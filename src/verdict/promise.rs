@@ -134,6 +134,7 @@ pub fn is_about(code: Code) -> bool {
         | Code::KernelReplaced
         | Code::Mixed
         | Code::KernelSlower
+        | Code::StageSlower
         | Code::CommunicationExposed
         | Code::StreamOverlapLost
         | Code::EnvironmentDrift
@@ -142,6 +143,7 @@ pub fn is_about(code: Code) -> bool {
         | Code::WaiverUnused
         | Code::StructureCheaper
         | Code::KernelFaster
+        | Code::StageFaster
         | Code::CommunicationHidden
         | Code::StreamOverlapGained => false,
     }

@@ -51,11 +51,12 @@ pub fn share_of(row: &RowDelta, delta: &StageDelta) -> f64 {
 
 /// Rows whose time says something: unchanged, measured on both sides, and neither waiting nor copying.
 pub fn is_timed(row: &RowDelta) -> bool {
-    row.change == Change::Same
-        && row.before.each_ns > 0.0
-        && row.after.each_ns > 0.0
-        && row.role != Role::Communication
-        && row.role != Role::Memory
+    is_measurable(row) && row.role != Role::Communication && row.role != Role::Memory
+}
+
+/// Whether a row runs as before and both sides know how long a launch takes.
+fn is_measurable(row: &RowDelta) -> bool {
+    row.change == Change::Same && row.before.each_ns > 0.0 && row.after.each_ns > 0.0
 }
 
 /// Change of the unchanged rows' added time, in percent of itself.
@@ -115,7 +116,8 @@ pub fn rows(
     findings
 }
 
-fn is_drifting(drift: Drift, thresholds: &Thresholds) -> bool {
+/// Whether the machine as a whole moved by too much to judge a time without a band.
+pub fn is_drifting(drift: Drift, thresholds: &Thresholds) -> bool {
     (drift.factor - 1.0).abs() * 100.0 > thresholds.drift_pct
 }
 
@@ -168,7 +170,9 @@ fn by_band(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock)
 
 /// A row without a band. What is neither large nor certain is not worth a word.
 fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
-    if !is_timed(row) {
+    // A copy takes what the memory and whatever runs beside it leave: that is told and fails nothing.
+    let is_copy = row.role == Role::Memory;
+    if !(is_timed(row) || is_copy && is_measurable(row)) || is_host_copy(row) {
         return None;
     }
     let moved = row.after.each_ns - row.before.each_ns;
@@ -186,7 +190,7 @@ fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock
         row.instances >= thresholds.slower_instances && moved.abs() >= thresholds.slower_sigmas * error;
     let is_large = passes(thresholds.slower_pct);
     let is_worth_a_word = is_large || (is_measured && passes(thresholds.slower_warn_pct));
-    let is_certain = is_large && is_measured;
+    let is_certain = is_large && is_measured && !is_copy;
     is_worth_a_word.then_some(Moved { basis: Basis::Strict, pct, cost_pct, is_certain })
 }
 
@@ -240,9 +244,12 @@ fn finding(row: &RowDelta, moved: Moved, stage: Stage, file: &str) -> Finding {
             finding.level = Level::Warn;
             "repeat the capture, or record the baseline from five, so that noise is known"
                 .clone_into(&mut finding.help);
-            finding
-                .evidence
-                .push("without a noise band this is too little, or too few launches, to fail on".to_owned());
+            let why = if row.role == Role::Memory {
+                "without a noise band, the time of a copy fails nothing"
+            } else {
+                "without a noise band this is too little, or too few launches, to fail on"
+            };
+            finding.evidence.push(why.to_owned());
         }
         Basis::Strict => {}
     }

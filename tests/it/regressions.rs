@@ -1,84 +1,10 @@
 //! Regressions, improvements and repeats of generated captures: what the gate says of each.
 
-use std::path::Path;
-
 use profgate::synth::presets::{self, names};
 use profgate::synth::{KernelSpec, Order, Workload};
-use serde_json::Value;
 
+use crate::support::gate::{Gate, changed, judge};
 use crate::support::{Scratch, arg, run_in};
-
-struct Gate {
-    scratch: Scratch,
-}
-
-impl Gate {
-    /// A baseline of this workload.
-    fn of(name: &str, before: &Workload) -> Self {
-        let scratch = Scratch::new(&format!("regressions-{name}"));
-        let folder = scratch.capture("before", before);
-        let recorded = run_in(&scratch.path(""), &["baseline", "record", arg(&folder), "-o", "b.yaml"]);
-        assert_eq!(recorded.code, 0, "{}", recorded.stderr);
-        Self { scratch }
-    }
-
-    fn here(&self) -> std::path::PathBuf {
-        self.scratch.path("")
-    }
-
-    fn check(&self, after: &Workload, more: &[&str]) -> Said {
-        let folder = self.scratch.capture("after", after);
-        self.check_folder(&folder, more)
-    }
-
-    fn check_folder(&self, folder: &Path, more: &[&str]) -> Said {
-        let args = [&["check", "--baseline", "b.yaml", arg(folder)], more].concat();
-        let run = run_in(&self.here(), &args);
-        let report: Value =
-            serde_json::from_slice(&std::fs::read(self.here().join("profgate-report/report.json")).unwrap())
-                .unwrap();
-        Said { code: run.code, scenario: report["scenarios"][0].clone(), text: run.stdout }
-    }
-}
-
-struct Said {
-    code: i32,
-    scenario: Value,
-    text: String,
-}
-
-impl Said {
-    fn codes(&self) -> Vec<(&str, &str)> {
-        let list = |key: &str| self.scenario[key].as_array().unwrap();
-        list("findings")
-            .iter()
-            .chain(list("improvements"))
-            .map(|one| (one["code"].as_str().unwrap(), one["level"].as_str().unwrap()))
-            .collect()
-    }
-
-    fn finding(&self, code: &str) -> &Value {
-        let list = |key: &str| self.scenario[key].as_array().unwrap();
-        list("findings")
-            .iter()
-            .chain(list("improvements"))
-            .find(|one| one["code"] == code)
-            .unwrap_or_else(|| panic!("no {code} in\n{}", self.text))
-    }
-
-    fn violated(&self) -> usize {
-        self.scenario["cases"].as_array().unwrap().iter().filter(|case| case["result"] == "violated").count()
-    }
-}
-
-fn judge(name: &str, before: &Workload, after: &Workload) -> Said {
-    Gate::of(name, before).check(after, &[])
-}
-
-fn changed(mut workload: Workload, change: impl FnOnce(&mut Workload) -> usize) -> Workload {
-    assert!(change(&mut workload) > 0, "nothing has that name");
-    workload
-}
 
 #[test]
 fn a_repeat_of_any_workload_is_silent() {

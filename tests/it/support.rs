@@ -1,6 +1,7 @@
 //! What the tests share: the built program, scratch folders, the corpus of real traces, generated captures.
 
 pub mod fake_forge;
+pub mod gate;
 pub mod openapi;
 
 use std::path::{Path, PathBuf};

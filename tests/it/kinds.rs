@@ -1,0 +1,128 @@
+//! Kinds of change that a pull request may bring, one at a time: what the gate says of each, and how loudly.
+
+use profgate::synth::presets::{self, names};
+use profgate::synth::{KernelSpec, LaunchMode, Order, Workload};
+
+use crate::support::gate::{Gate, changed, judge};
+
+/// A step whose layers copy on the device, for two percent of the time.
+fn with_copies() -> Workload {
+    let mut workload = presets::moe_decode();
+    for body in workload.shapes.iter_mut().flat_map(|shape| &mut shape.bodies) {
+        body.push(KernelSpec::copy("Memcpy DtoD (Device -> Device)", 2.4, 65_536).on(13));
+    }
+    workload
+}
+
+#[test]
+fn five_captures_make_a_band_and_one_capture_is_held_against_it() {
+    let before = presets::moe_decode();
+    let gate = Gate::of_repeats("kinds-band", &before, 5);
+    let repeat = gate.check(&Workload { seed: 77, ..before.clone() }, &[]);
+    assert_eq!((repeat.code, repeat.codes()), (0, vec![]), "{}", repeat.text);
+    let slower =
+        |percent| changed(before.clone(), |workload| workload.scale(names::moe::MOE_GEMM_SWIGLU, percent));
+    let said = gate.check(&slower(103), &[]);
+    assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+    let said = gate.check(&slower(108), &[]);
+    assert_eq!((said.code, said.codes()), (1, vec![("kernel-slower", "deny")]), "{}", said.text);
+    assert!(said.text.contains("between the baseline's 5 captures"), "{}", said.text);
+}
+
+#[test]
+fn slower_copies_on_the_device_are_told_and_fail_with_a_band_only() {
+    let before = with_copies();
+    let after = changed(before.clone(), |workload| workload.scale("Memcpy DtoD", 200));
+    let said = judge("kinds-copies", &before, &after);
+    assert_eq!((said.code, said.codes()), (0, vec![("kernel-slower", "warn")]), "{}", said.text);
+    let finding = said.finding("kernel-slower");
+    assert_eq!(finding["subject"], "memcpy-dtod");
+    assert!(finding["evidence"].to_string().contains("the time of a copy fails nothing"), "{finding}");
+    let gate = Gate::of_repeats("kinds-copies-band", &before, 5);
+    let said = gate.check(&after, &[]);
+    assert_eq!((said.code, said.codes()), (1, vec![("kernel-slower", "deny")]), "{}", said.text);
+}
+
+#[test]
+fn an_improvement_alone_passes_and_is_listed() {
+    let said = judge("kinds-better", &presets::moe_decode_unfused(), &presets::moe_decode());
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert!(said.codes().iter().all(|(_, level)| *level == "allow"), "{}", said.text);
+    assert_eq!(said.codes()[0].0, "structure-cheaper", "{}", said.text);
+    assert!(said.text.contains("flashinfer-fused-add-rms-norm-bf16"), "{}", said.text);
+}
+
+#[test]
+fn a_kernel_that_became_two_for_the_same_time_is_a_replacement() {
+    let before = presets::moe_decode();
+    let half = |name| KernelSpec::kernel(name, 5.55).on(13).order(Order::Early);
+    let after = changed(before.clone(), |workload| {
+        let halves = [half("decode_attention_partial_kernel"), half("decode_attention_merge_kernel")];
+        workload.replace(names::moe::FMHA, &halves)
+    });
+    let said = judge("kinds-halves", &before, &after);
+    assert_eq!((said.code, said.codes()), (0, vec![("kernel-replaced", "warn")]), "{}", said.text);
+    let message = said.finding("kernel-replaced")["message"].as_str().unwrap();
+    assert!(
+        message.contains("partial") && message.contains("merge") && message.contains("fmha"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_layer_of_forty_eight_that_lost_its_fused_path_is_named() {
+    let before = presets::moe_decode();
+    let mut after = before.clone();
+    let lost = presets::moe_decode_unfused().shapes[0].bodies[0].clone();
+    after.shapes[0].bodies.push(lost);
+    after.shapes[0].pattern[20] = 1;
+    let said = judge("kinds-one-layer", &before, &after);
+    assert_eq!(said.code, 1, "{}", said.text);
+    assert_eq!(said.codes(), [("path-partial", "deny"), ("kernel-replaced", "warn")], "{}", said.text);
+    let message = said.finding("path-partial")["message"].as_str().unwrap();
+    assert!(message.contains("fused 94 times") && message.contains("2 times"), "{message}");
+    let diff = said.scenario["layer_diff"].to_string();
+    assert!(diff.contains("×1"), "{diff}");
+}
+
+#[test]
+fn a_collective_that_only_one_rank_takes_longer_for_is_waiting() {
+    let before = presets::two_rank_tp();
+    let mut after = before.clone();
+    after.late.as_mut().unwrap().ns += 400_000;
+    let said = judge("kinds-one-rank", &before, &after);
+    assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+}
+
+#[test]
+fn another_tile_of_the_same_price_is_silent() {
+    let before = presets::moe_decode();
+    let after = changed(before.clone(), |workload| {
+        workload.edit(names::moe::QKV_GEMM, |kernel| {
+            kernel.name = "nvjet_sm103_tst_128x8_64x12_2x1_v_bz_TNT".into();
+        })
+    });
+    let said = judge("kinds-tile", &before, &after);
+    assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+}
+
+#[test]
+fn without_graphs_the_same_kernels_run_and_only_lost_overlap_fails() {
+    let graphs = presets::moe_decode();
+    let eager = Workload { launch: LaunchMode::Eager, ..graphs.clone() };
+    // Kernels that started early no longer do, and the GPU is busy for longer.
+    let said = judge("kinds-eager-early", &graphs, &eager);
+    assert_eq!((said.code, said.codes()), (1, vec![("stream-overlap-lost", "deny")]), "{}", said.text);
+    // Longer gaps alone are the host's, and no time of a kernel.
+    let late = |workload: Workload| {
+        changed(workload, |workload| {
+            workload.edit("", |kernel| {
+                if kernel.order == Order::Early {
+                    kernel.order = Order::After;
+                }
+            })
+        })
+    };
+    let said = judge("kinds-eager", &late(graphs), &late(eager));
+    assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+}
