@@ -1,32 +1,39 @@
 //! What a finding costs a step and where in a layer it stands, where its own numbers do not tell.
 //!
-//! A path that is lost has counts and no time: its price is that of the kernels that changed with it. What no
-//! changed kernel tells stays without a price, which is not the same as free.
+//! The price of a lost path is told by [`super::own`]. What no changed kernel tells stays without a price, which is
+//! not the same as free.
 
 use std::collections::BTreeSet;
 
 use super::bodies::{self, BodyPair};
 use super::code::Code;
 use super::finding::Finding;
-use super::own::is_path;
+use super::own::{self, is_path};
 use super::position;
-use super::sets::{self, Set};
-use crate::baseline::{Observation, RowDelta, StageDelta, promise_matches};
-use crate::triage::paths::{LADDER, ran_as};
+use super::sets::Set;
+use crate::baseline::{Observation, RowDelta, StageDelta, StageObservation, promise_matches};
+use crate::triage::paths::LADDER;
 use crate::triage::{Role, StageTriage, Triage};
 
 /// One stage on both sides, as far as prices and places need it.
 pub struct Scene<'a> {
     delta: &'a StageDelta,
-    sets: Vec<Set<'a>>,
+    observed: &'a StageObservation,
+    sets: &'a [Set<'a>],
     bodies: &'a [BodyPair<'a>],
     stage: Option<&'a StageTriage>,
 }
 
 impl<'a> Scene<'a> {
-    /// Of a stage's differences, its layers, and the tables of the rank that speaks for the capture.
-    pub fn new(delta: &'a StageDelta, bodies: &'a [BodyPair<'a>], stage: Option<&'a StageTriage>) -> Self {
-        Self { delta, sets: sets::sets(delta, &bodies::links(bodies)), bodies, stage }
+    /// Of a stage's differences and their sets, its layers, and the tables of the rank that speaks for the capture.
+    pub fn new(
+        delta: &'a StageDelta,
+        observed: &'a StageObservation,
+        sets: &'a [Set<'a>],
+        bodies: &'a [BodyPair<'a>],
+        stage: Option<&'a StageTriage>,
+    ) -> Self {
+        Self { delta, observed, sets, bodies, stage }
     }
 
     /// Adds price and place to findings of this stage that have none.
@@ -34,9 +41,7 @@ impl<'a> Scene<'a> {
         for finding in findings {
             let mut kernels = kernels_of(finding, self.stage);
             if is_path(finding.code) {
-                let lost = self.delta.rows.iter().filter(|row| row.after.launches < row.before.launches);
-                let own = lost.filter(|row| ran_as(&finding.subject, &row.kernel, row.role));
-                kernels.extend(own.map(|row| row.kernel.as_str()));
+                kernels.extend(own::kernels_of(&finding.subject, self.delta, self.observed));
             }
             if is_pattern(finding.code) {
                 let rows = self.delta.rows.iter().map(|row| row.kernel.as_str());
@@ -58,26 +63,26 @@ impl<'a> Scene<'a> {
             Code::KernelSlower | Code::KernelFaster => {
                 self.delta.rows.iter().find(|row| row.kernel == finding.subject).map(RowDelta::price_ns)
             }
+            Code::KernelForbidden | Code::KernelMissing | Code::LaunchesOutOfRange => {
+                self.price_of_sets(|row| is_named(&row))
+            }
+            // They know their own cost, or have none that a step would show.
             Code::PathMissing
             | Code::PathPartial
-            | Code::KernelForbidden
-            | Code::KernelMissing
-            | Code::LaunchesOutOfRange => self.price_of_sets(|row| is_named(&row)),
-            // They know their own cost, or have none that a step would show.
-            Code::OverlapExposed
+            | Code::OverlapExposed
             | Code::CommunicationExposed
             | Code::CommunicationHidden
             | Code::StreamOverlapLost
             | Code::StreamOverlapGained
             | Code::KernelVanished
             | Code::EnvironmentDrift
+            | Code::StageSlower
+            | Code::StageFaster
             | Code::Flaky
             | Code::WaiverExpired
             | Code::WaiverUnused
             | Code::CaptureFailed
             | Code::CaptureUnreadable
-            | Code::StageSlower
-            | Code::StageFaster
             | Code::CaptureEmpty
             | Code::CaptureDamaged
             | Code::RankMissing

@@ -22,7 +22,7 @@ use super::stage_total;
 use super::structure;
 use super::terms::Terms;
 use super::time::{self, Clock};
-use super::waiver;
+use super::waiver::{self, Sizes};
 use crate::baseline::{Baseline, Observation, StageDelta, compare};
 use crate::triage::{Role, Stage, Triage};
 
@@ -109,12 +109,12 @@ fn judge_with(
             };
             let clock = Clock { drift: time::drift(delta), widen, is_waiting_known };
             let all = sets::sets(delta, &bodies::links(&bodies));
-            let sets = own::share(&mut findings, holders, *stage, delta, observed, &all);
+            let sets = own::share(&mut findings, holders, *stage, delta, observed, &all, &policy.thresholds);
             let of = StageOf { stage: *stage, delta, all: &all, sets: &sets, clock, file: &file };
             findings.extend(stage_findings(&of, policy));
             let table = subject.triage.and_then(|triage| triage.stage(*stage));
             let of_stage = findings.iter_mut().filter(|one| one.stage == Some(*stage));
-            Scene::new(delta, &bodies, table).complete(of_stage);
+            Scene::new(delta, observed, &all, &bodies, table).complete(of_stage);
             subject.notes.extend(exposed::waiting(delta, *stage, &policy.thresholds, clock));
             layer_diff.extend(layer_diff::diffs(*stage, &bodies));
             price.push(price_of(delta, *stage));
@@ -124,7 +124,13 @@ fn judge_with(
     to_stage_lines(&mut findings, baseline, &file);
     cause::attach(&mut findings, &around, subject.triage);
     let terms = subject.terms;
-    let waivers = waiver::apply(&mut findings, &terms.waivers, &price, terms.today, is_judged);
+    let waivers = waiver::apply(
+        &mut findings,
+        &terms.waivers,
+        &Sizes { price: &price, busy_ns: &|stage| busy_of(baseline, stage) },
+        terms.today,
+        is_judged,
+    );
     let mut report = finish(subject, findings, policy, &row_levels(baseline));
     report.cases = cases(baseline, &report, terms, capture, is_judged);
     report.waivers = waivers;
@@ -159,6 +165,11 @@ fn to_stage_lines(findings: &mut [Finding], baseline: &Baseline, file: &str) {
         let stage = finding.stage.and_then(|stage| baseline.stages.get(&stage));
         finding.line = stage.map(|stage| stage.steps.referenced.line()).filter(|line| *line > 0);
     }
+}
+
+/// Busy nanoseconds of a step in the baseline.
+fn busy_of(baseline: &Baseline, stage: Stage) -> Option<f64> {
+    baseline.stages.get(&stage).map(|expected| expected.steps.value.busy_us * 1e3).filter(|busy| *busy > 0.0)
 }
 
 /// What changed besides the kernels, where both sides tell.
@@ -305,6 +316,8 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
     if overlap.as_ref().is_some_and(exposed::explains_drift) {
         findings.retain(|finding| finding.code != Code::EnvironmentDrift);
     }
+    // Kernels that no longer start early take longer all together, and that is told once.
+    findings.extend(together.filter(|_| !overlap.as_ref().is_some_and(exposed::is_within_a_stream)));
     findings.extend(overlap);
     findings
 }
@@ -316,8 +329,6 @@ fn price_of(delta: &StageDelta, stage: Stage) -> Price {
     Price {
         stage,
         structural_ns: total.ns.round() as i64,
-    // Kernels that no longer start early take longer all together, and that is told once.
-    findings.extend(together.filter(|_| !overlap.as_ref().is_some_and(exposed::is_within_a_stream)));
         structural_pct: thousandth(total.pct),
         same_rows_pct: hundredth(time::same_rows_pct(delta)),
         busy_pct: hundredth(if delta.busy_before_ns > 0.0 {

@@ -2,16 +2,19 @@
 //!
 //! A path that stopped running fused shows twice, as the path and as kernels that are gone and came. Where both
 //! would fail, the path's finding holds the kernels and what they cost, and the price of structure speaks of the
-//! rest. A path that does not fail takes nothing away: what it costs is judged with everything else.
+//! rest. A waiver of the path accepts both. A path that is only warned of or allowed takes nothing away: what it
+//! costs is judged with everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::Code;
 use super::finding::{Finding, Level};
-use super::sets::{Set, more};
+use super::policy::Thresholds;
+use super::sets::{Set, has_count_of, more};
 use super::structure::row_evidence;
-use crate::baseline::{RowDelta, StageDelta, StageObservation};
+use crate::baseline::{Change, RowDelta, StageDelta, StageObservation};
 use crate::common::text::{signed_percent, signed_time};
+use crate::triage::paths::ran_as;
 use crate::triage::{Role, Stage};
 
 /// Paths whose findings hold what changed with them.
@@ -25,11 +28,20 @@ pub fn is_path(code: Code) -> bool {
     matches!(code, Code::PathMissing | Code::PathPartial)
 }
 
-/// The kernels that a path ran as before and runs as now.
-fn kernels_of<'a>(path: &str, delta: &'a StageDelta, observed: &'a StageObservation) -> BTreeSet<&'a str> {
+/// The kernels that a path ran as before and runs as now: as the baseline lists them and the capture shows them,
+/// and what the catalog takes for the path among what is lost, where a baseline lists none.
+///
+/// This is the one place that says which kernels belong to a path.
+pub fn kernels_of<'a>(
+    path: &str,
+    delta: &'a StageDelta,
+    observed: &'a StageObservation,
+) -> BTreeSet<&'a str> {
     let before = delta.paths.iter().filter(|one| one.path == path).flat_map(|one| &one.kernels_before);
     let after = observed.paths.get(path).into_iter().flat_map(|one| &one.kernels);
-    before.chain(after).map(String::as_str).collect()
+    let lost = delta.rows.iter().filter(|row| more(row) < 0.0);
+    let known = lost.filter(|row| ran_as(path, &row.kernel, row.role)).map(|row| &row.kernel);
+    before.chain(after).chain(known).map(String::as_str).collect()
 }
 
 /// Whether a set is the change of a path: all that it lost was the path's, whatever took its place; or all that
@@ -72,6 +84,7 @@ pub fn share<'d>(
     delta: &'d StageDelta,
     observed: &StageObservation,
     sets: &[Set<'d>],
+    thresholds: &Thresholds,
 ) -> Vec<Set<'d>> {
     let owners = owners(findings, stage, delta, observed, sets);
     let is_holder = |at: &usize| {
@@ -87,22 +100,39 @@ pub fn share<'d>(
     }
     for (at, sets) in of_finding {
         if let Some(finding) = findings.get_mut(at) {
-            tell(finding, &sets, delta);
+            tell(finding, &sets, delta, thresholds);
         }
     }
     sets.iter().zip(is_held).filter(|(_, is_held)| !is_held).map(|(set, _)| set.clone()).collect()
 }
 
-fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta) {
+/// Says what changed with a lost path, and what that costs. What costs nothing has no price: a loss that is called
+/// cheaper than nothing explains itself to nobody, and the gain is in the price of structure.
+fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta, thresholds: &Thresholds) {
     let ns: f64 = sets.iter().map(|set| set.price_ns()).sum();
     let pct = if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 };
-    finding.message = format!(
-        "{}; the kernels that changed with it: {} a step, {} of GPU time",
-        finding.message,
-        signed_time(ns),
-        signed_percent(pct)
-    );
-    finding.price_ns = Some(ns.round() as i64);
+    let renamed = renamed(sets).filter(|_| pct < thresholds.structure_pct);
+    let is_renamed = renamed.is_some();
+    let what = match renamed {
+        Some(names) => format!(
+            "{names} and costs no more than noise: the path may run on under a name that no catalog knows"
+        ),
+        None if ns <= 0.0 => "the kernels that changed with it cost nothing more".to_owned(),
+        None => format!(
+            "the kernels that changed with it: {} a step, {} of GPU time",
+            signed_time(ns),
+            signed_percent(pct)
+        ),
+    };
+    finding.message = format!("{}; {what}", finding.message);
+    if is_renamed {
+        finding.help = format!(
+            "if it does the same work, teach a catalog of yours its name, or record the baseline anew; else {}",
+            finding.help
+        );
+    } else if ns > 0.0 {
+        finding.price_ns = Some(ns.round() as i64);
+    }
     let mut rows: Vec<_> = sets.iter().flat_map(|set| set.rows.iter().copied()).collect();
     rows.sort_by(|a, b| {
         (more(a) > 0.0)
@@ -114,17 +144,36 @@ fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta) {
     finding.evidence.splice(0..0, rows.iter().map(|row| row_evidence(row)));
 }
 
-/// The paths that may hold what changed with them, once levels and waivers are known: those that fail, in stages
-/// whose structure fails too.
+/// Which kernels took the place of which, where each is one of the same role and number of launches.
+fn renamed(sets: &[&Set<'_>]) -> Option<String> {
+    let mut names = Vec::new();
+    for set in sets {
+        let (lost, gained) = (set.lost(), set.gained());
+        let ([lost], [gained]) = (lost.as_slice(), gained.as_slice()) else { return None };
+        let is_one = lost.change == Change::Gone && gained.change == Change::Came;
+        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) {
+            return None;
+        }
+        names.push(format!("`{}` runs as often as `{}` did", gained.kernel, lost.kernel));
+    }
+    names.truncate(2);
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The paths that may hold what changed with them, once levels and waivers are known: those that fail or whose
+/// loss is waived, in stages whose structure fails too.
+///
+/// Whoever accepts the loss of a path accepts the kernels that run in its place, as far as the waiver reaches.
 pub fn holders(findings: &[Finding]) -> Holders {
-    let fails = |finding: &&Finding| finding.level == Level::Deny && finding.waived_by.is_none();
+    let denies = |finding: &&Finding| finding.level == Level::Deny;
+    let fails = |finding: &&Finding| denies(finding) && finding.waived_by.is_none();
     let costlier = findings.iter().filter(|finding| finding.code == Code::StructureCostlier).filter(fails);
     let stages: BTreeSet<Stage> = costlier.filter_map(|finding| finding.stage).collect();
     let paths = findings.iter().filter(|finding| is_path(finding.code) && finding.price_ns.is_some());
     let of_stage = paths.filter_map(|finding| Some((finding, finding.stage?)));
-    let of_stage = of_stage.filter(|(finding, stage)| stages.contains(stage) && fails(finding));
+    let of_stage = of_stage.filter(|(finding, stage)| stages.contains(stage) && denies(finding));
     let mut holders: Holders = of_stage.map(|(finding, stage)| (stage, finding.subject.clone())).collect();
-    for finding in findings.iter().filter(|finding| is_path(finding.code) && !fails(finding)) {
+    for finding in findings.iter().filter(|finding| is_path(finding.code) && !denies(finding)) {
         // A path may be told twice, by its row and by a promise; one of them that passes is enough.
         holders.retain(|(stage, path)| finding.stage != Some(*stage) || finding.subject != *path);
     }

@@ -204,13 +204,21 @@ pub(super) fn percent_of(text: &str) -> Option<f64> {
     (number.is_finite() && number >= 0.0).then_some(number)
 }
 
+/// What the size of a finding is held against.
+pub struct Sizes<'a> {
+    /// What structure costs, per stage.
+    pub price: &'a [Price],
+    /// Busy nanoseconds of a step of a stage in the baseline.
+    pub busy_ns: &'a dyn Fn(Stage) -> Option<f64>,
+}
+
 /// Marks what is waived, and says of each waiver what became of it.
 ///
 /// Adds a finding for each waiver that expired or accepts nothing. An expired one accepts nothing any more.
 pub fn apply(
     findings: &mut Vec<Finding>,
     waivers: &[Waiver],
-    price: &[Price],
+    sizes: &Sizes<'_>,
     today: Date,
     is_judged: bool,
 ) -> Vec<WaiverReport> {
@@ -221,7 +229,7 @@ pub fn apply(
             about.push(expired(waiver));
             WaiverState::Expired
         } else if is_judged {
-            accept(findings, waiver, price)
+            accept(findings, waiver, sizes)
         } else {
             WaiverState::Unjudged
         };
@@ -234,10 +242,10 @@ pub fn apply(
     reports
 }
 
-fn accept(findings: &mut [Finding], waiver: &Waiver, price: &[Price]) -> WaiverState {
+fn accept(findings: &mut [Finding], waiver: &Waiver, sizes: &Sizes<'_>) -> WaiverState {
     let mut state = WaiverState::Unused;
     for finding in findings.iter_mut().filter(|finding| waiver.means(finding)) {
-        let delta = delta_pct(finding, price);
+        let delta = delta_pct(finding, sizes);
         match waiver.max_delta_pct {
             Some(limit) if delta.is_none_or(|delta| delta.abs() > limit) => {
                 let change = delta.map_or_else(|| "not known in percent".to_owned(), signed_percent);
@@ -260,14 +268,23 @@ fn accept(findings: &mut [Finding], waiver: &Waiver, price: &[Price]) -> WaiverS
     state
 }
 
-/// How large a finding is, in percent: of structure its price in the stage's time, else the change of its number.
-fn delta_pct(finding: &Finding, price: &[Price]) -> Option<f64> {
-    if matches!(finding.code, Code::StructureCostlier | Code::KernelReplaced) {
-        let of_stage = price.iter().find(|price| Some(price.stage) == finding.stage)?;
-        return Some(of_stage.structural_pct);
+/// How large a finding is, in percent: of structure and of a lost path its price in the stage's time, else the
+/// change of its number. A lost path without a price costs nothing that is known.
+fn delta_pct(finding: &Finding, sizes: &Sizes<'_>) -> Option<f64> {
+    match finding.code {
+        Code::StructureCostlier | Code::KernelReplaced => {
+            let of_stage = sizes.price.iter().find(|price| Some(price.stage) == finding.stage)?;
+            Some(of_stage.structural_pct)
+        }
+        Code::PathMissing | Code::PathPartial => match finding.price_ns {
+            None => Some(0.0),
+            Some(ns) => (sizes.busy_ns)(finding.stage?).map(|busy| ns as f64 * 100.0 / busy),
+        },
+        _ => {
+            let (before, after) = (finding.before?, finding.after?);
+            (before > 0.0).then(|| (after - before) * 100.0 / before)
+        }
     }
-    let (before, after) = (finding.before?, finding.after?);
-    (before > 0.0).then(|| (after - before) * 100.0 / before)
 }
 
 fn expired(waiver: &Waiver) -> Finding {

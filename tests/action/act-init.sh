@@ -93,9 +93,6 @@ for scenario in report["scenarios"]:
     for finding in scenario["findings"]:
         if finding["level"] == "deny":
             print(f"Profgate-Waive: {finding['code']}:{finding['subject']} owner=@me reason=wanted for the release")
-            # Whoever accepts that a path is lost has not accepted yet what its kernels cost: that is told on its own then.
-            if finding["code"] == "path-missing":
-                print(f"Profgate-Waive: structure-costlier:{finding['kernels'][0]} owner=@me reason=wanted for the release")
 WAIVERS
 rm -r traces # Nothing is profiled and nothing is read again.
 check 'without the label the request counts for nothing' "$(run profgate-again.yml pull_request "$(pull unlabeled)")" 1

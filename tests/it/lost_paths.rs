@@ -51,21 +51,77 @@ fn a_lost_path_holds_the_kernels_that_changed_with_it_and_their_price() {
     assert_eq!(failing(&older), [("path-missing", PATH)]);
 }
 
-#[test]
-fn a_path_that_does_not_fail_hides_no_price() {
-    let waiver = format!(
-        "waivers:\n  - {{ finding: path-missing, subject: {PATH}, reason: r, owner: o, until: 2027-01-01 }}\n"
+fn waiver(more: &str) -> impl Fn(String) -> String {
+    let row = format!(
+        "waivers:\n  - {{ finding: path-missing, subject: {PATH}, reason: r, owner: o, until: 2027-01-01{more} }}\n"
     );
-    let waived = |text: String| text + &waiver;
-    let (code, scenario) = check("lost-waived", &presets::moe_decode_unfused(), waived);
-    assert_eq!(code, 1, "{scenario}");
-    assert_eq!(failing(&scenario).iter().map(|one| one.0).collect::<Vec<_>>(), ["structure-costlier"]);
+    move |text| text + &row
+}
+
+#[test]
+fn who_accepts_a_lost_path_accepts_the_kernels_that_changed_with_it() {
+    let after = presets::moe_decode_unfused();
+    let (code, scenario) = check("lost-waived", &after, waiver(""));
+    assert_eq!((code, failing(&scenario)), (0, vec![]));
     assert!(path(&scenario)["price_ns"].as_i64().unwrap() > 0, "its price is told all the same");
+    let all = scenario["findings"].as_array().unwrap();
+    let codes: Vec<&str> = all.iter().filter_map(|one| one["code"].as_str()).collect();
+    assert_eq!(codes, ["path-missing", "stream-overlap-lost"], "no price of structure besides");
+    // As far as it goes: the limit is the price, in percent of the step.
+    let (code, scenario) = check("lost-waived-wide", &after, waiver(", max-delta: 20%"));
+    assert_eq!((code, failing(&scenario)), (0, vec![]));
+    let (code, scenario) = check("lost-waived-narrow", &after, waiver(", max-delta: 1%"));
+    assert_eq!((code, failing(&scenario)), (1, vec![("path-missing", PATH)]));
+    assert!(path(&scenario)["evidence"].to_string().contains("accepts 1 % at most"));
+    // What changed beside it is nobody's waiver.
+    let mut more = after;
+    let slow = KernelSpec::kernel("void unknown_attention_kernel<float>(float*)", 60.0);
+    assert!(more.replace("fmha", &[slow]) > 0);
+    let (code, scenario) = check("lost-waived-and-more", &more, waiver(""));
+    assert_eq!(code, 1);
+    let found = failing(&scenario);
+    assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), ["structure-costlier"]);
+    assert!(found[0].1.starts_with("fmha"), "{found:?}");
+}
+
+#[test]
+fn a_path_that_only_warns_hides_no_price() {
     let row = "fused: 96, split: 0, kernels: [flashinfer-fused-add-rms-norm-bf16]";
     let warned = |text: String| text.replace(row, &format!("{row}, level: warn"));
     let (code, scenario) = check("lost-warned", &presets::moe_decode_unfused(), warned);
-    assert_eq!(code, 1, "{scenario}");
+    assert_eq!(code, 1);
     assert_eq!(failing(&scenario).iter().map(|one| one.0).collect::<Vec<_>>(), ["structure-costlier"]);
+}
+
+/// The fused kernel under a name that no catalog knows, and so much of its time in percent.
+fn renamed(percent: u64) -> Workload {
+    let mut after = presets::moe_decode();
+    let changed = after.edit("fused_add_rmsnorm", |kernel| {
+        kernel.name = "kernel_cutlass_mystery_norm_of_tomorrow".into();
+        kernel.ns = kernel.ns * percent / 100;
+    });
+    assert!(changed > 0);
+    after
+}
+
+#[test]
+fn a_path_whose_kernel_is_called_otherwise_is_said_to_be_so_and_has_no_negative_price() {
+    for percent in [100, 90] {
+        let (code, scenario) = check(&format!("lost-renamed-{percent}"), &renamed(percent), |text| text);
+        assert_eq!(code, 1, "a path that is expected did not run");
+        assert_eq!(failing(&scenario), [("path-missing", PATH)]);
+        let path = path(&scenario);
+        assert!(path["price_ns"].is_null(), "{path}");
+        let message = path["message"].as_str().unwrap();
+        assert!(message.contains("a name that no catalog knows"), "{message}");
+        assert!(message.contains("runs as often as `flashinfer-fused-add-rms-norm-bf16` did"), "{message}");
+        assert!(path["help"].as_str().unwrap().contains("catalog"), "{path}");
+    }
+    // A name that costs more is another kernel.
+    let (_, scenario) = check("lost-dearer", &renamed(300), |text| text);
+    let path = path(&scenario);
+    assert!(path["price_ns"].as_i64().unwrap() > 0, "{path}");
+    assert!(!path["message"].as_str().unwrap().contains("no catalog"), "{path}");
 }
 
 #[test]
