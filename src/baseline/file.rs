@@ -95,6 +95,8 @@ pub struct Recorded {
     pub runtime: Option<String>,
     /// What the driver supports, in the same words.
     pub driver: Option<String>,
+    /// Version of NCCL.
+    pub nccl: Option<String>,
     /// Version of the serving engine.
     pub engine: Option<String>,
     /// Commit of the server, when the user gives one.
@@ -279,7 +281,12 @@ impl Recorded {
     /// The versions, to be held against a capture's.
     pub fn versions(&self) -> Versions {
         let known = |text: &Option<String>| text.clone().filter(|text| text != UNKNOWN && !text.is_empty());
-        Versions { runtime: known(&self.runtime), driver: known(&self.driver), engine: known(&self.engine) }
+        Versions {
+            runtime: known(&self.runtime),
+            driver: known(&self.driver),
+            nccl: known(&self.nccl),
+            engine: known(&self.engine),
+        }
     }
 }
 

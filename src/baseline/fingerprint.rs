@@ -46,6 +46,9 @@ pub struct Versions {
     pub runtime: Option<String>,
     /// What the driver supports, in the same words.
     pub driver: Option<String>,
+    /// Version of NCCL.
+    #[serde(default)]
+    pub nccl: Option<String>,
     /// Version of the serving engine.
     pub engine: Option<String>,
 }
@@ -147,7 +150,10 @@ impl Versions {
         Self {
             runtime: entry(ranks).and_then(|entry| entry.runtime.clone()),
             driver: entry(ranks).and_then(|entry| entry.driver.clone()),
-            engine: args.and_then(|args| word(args, "version")),
+            nccl: entry(ranks).and_then(|entry| entry.nccl.clone()),
+            engine: args
+                .and_then(|args| word(args, "version"))
+                .or_else(|| entry(ranks).and_then(|entry| entry.engine.clone())),
         }
     }
 
@@ -161,6 +167,7 @@ impl Versions {
         vec![
             ("runtime", self.runtime.clone()),
             ("driver", self.driver.clone()),
+            ("nccl", self.nccl.clone()),
             ("engine", self.engine.clone()),
         ]
     }

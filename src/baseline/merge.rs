@@ -42,6 +42,7 @@ pub fn merge(captures: &[Observation]) -> Result<Option<Observation>, NoRepeats>
             |here: Option<String>, there: &Option<String>| here.filter(|it| there.as_ref() == Some(it));
         versions.runtime = agreed(versions.runtime, &other.versions.runtime);
         versions.driver = agreed(versions.driver, &other.versions.driver);
+        versions.nccl = agreed(versions.nccl, &other.versions.nccl);
         versions.engine = agreed(versions.engine, &other.versions.engine);
     }
     let stages = first.stages.keys().filter_map(|stage| {

@@ -65,6 +65,7 @@ pub fn refresh(old: &Observation, new: &Observation, noise: Noise, held: &Held) 
     let mut versions = new.versions.clone();
     versions.runtime = versions.runtime.or_else(|| old.versions.runtime.clone());
     versions.driver = versions.driver.or_else(|| old.versions.driver.clone());
+    versions.nccl = versions.nccl.or_else(|| old.versions.nccl.clone());
     versions.engine = versions.engine.or_else(|| old.versions.engine.clone());
     Observation {
         fingerprint: old.fingerprint.clone().or(&new.fingerprint),

@@ -151,6 +151,8 @@ pub fn triage() -> Triage {
             world_size: Some(1),
             runtime: Some("cuda 13.0".to_owned()),
             driver: Some("cuda 13.0".to_owned()),
+            nccl: None,
+            engine: None,
             sha256: "0".repeat(64),
             devices: Vec::new(),
             recorded_unix_ns: Some(1_782_799_835_123_456_789),

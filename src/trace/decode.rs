@@ -386,6 +386,7 @@ impl Decoder {
                 wire::for_each_member(value, &mut |key, value| match key {
                     b"rank" => header.rank = wire::small(value),
                     b"world_size" => header.world_size = wire::small(value),
+                    b"nccl_version" => header.nccl_version = version(value),
                     _ => {}
                 });
             }
@@ -397,6 +398,7 @@ impl Decoder {
                 header.driver_version = text();
                 set_platform(header, key);
             }
+            b"vllm_version" | b"sglang_version" => header.engine_version = version(value),
             b"baseTimeNanoseconds" => {
                 header.base_ns = text().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
             }
@@ -405,6 +407,13 @@ impl Decoder {
             _ => {}
         }
     }
+}
+
+/// A version, which must not be empty to say something.
+fn version(value: Raw<'_>) -> Option<String> {
+    let text = wire::text(value)?;
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 fn correlation(value: Raw<'_>) -> Option<CorrelationId> {

@@ -195,6 +195,10 @@ pub struct Header {
     pub runtime_version: Option<String>,
     /// Driver version as the header spells it.
     pub driver_version: Option<String>,
+    /// Version of NCCL, by the word of the job that loaded it.
+    pub nccl_version: Option<String>,
+    /// Version of the serving engine, where it writes itself into the header.
+    pub engine_version: Option<String>,
     /// What the times of events count from, in nanoseconds since 1970; 0 when the header does not say.
     pub base_ns: i64,
     /// `cuda`, `hip`, or empty when the header names neither.

@@ -34,7 +34,7 @@ const KINETO_KEYS: [&[u8]; 7] = [
 ];
 
 /// Keys of a header whose value is used.
-const HEADER_KEYS: [&[u8]; 9] = [
+const HEADER_KEYS: [&[u8]; 11] = [
     b"baseTimeNanoseconds",
     b"deviceProperties",
     b"distributedInfo",
@@ -44,6 +44,8 @@ const HEADER_KEYS: [&[u8]; 9] = [
     b"hip_driver_version",
     b"roctracer_version",
     b"cupti_version",
+    b"vllm_version",
+    b"sglang_version",
 ];
 
 /// Whether a key of the header is Kineto's.

@@ -268,6 +268,8 @@ fn entry(input: &Input<'_>, part: &str, devices: Vec<DeviceTime>) -> TraceEntry 
         world_size: trace.header.world_size,
         runtime: trace.header.runtime(),
         driver: trace.header.driver(),
+        nccl: trace.header.nccl_version.clone(),
+        engine: trace.header.engine_version.clone(),
         sha256: input.sha256.to_owned(),
         devices,
         recorded_unix_ns: recorded(trace),

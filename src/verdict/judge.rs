@@ -80,6 +80,7 @@ fn judge_with(
     let unknowns = expected.unknowns(&capture.fingerprint).into_iter().map(str::to_owned).collect();
     let is_judged = findings.is_empty();
     subject.notes.extend(beside_the_baseline(baseline, capture));
+    subject.notes.extend(other_versions(baseline, capture));
     let (mut price, mut layer_diff) = (Vec::new(), Vec::new());
     // One rank alone does not know how long it waited, unless it is alone.
     let ranks = expected.ranks.min(capture.fingerprint.ranks);
@@ -217,6 +218,15 @@ fn beside_the_baseline(baseline: &Baseline, capture: &Observation) -> Vec<String
         }
     }
     notes
+}
+
+/// Which versions differ, where any does.
+fn other_versions(baseline: &Baseline, capture: &Observation) -> Option<String> {
+    let differences = baseline.recorded.versions().differences(&capture.versions);
+    let differences: Vec<String> =
+        differences.iter().map(|one| format!("{} {} → {}", one.what, one.baseline, one.capture)).collect();
+    (!differences.is_empty())
+        .then(|| format!("versions differ, so noise bands count twice as wide: {}", differences.join(", ")))
 }
 
 /// The report of a scenario that could not be judged at all, for one reason.

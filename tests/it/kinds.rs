@@ -30,6 +30,24 @@ fn five_captures_make_a_band_and_one_capture_is_held_against_it() {
 }
 
 #[test]
+fn another_version_of_a_library_is_told_and_widens_what_counts_as_noise() {
+    let before = presets::two_rank_tp();
+    let gate = Gate::of_repeats("kinds-versions", &before, 5);
+    let after = changed(before, |workload| workload.scale(names::dense::MLP_GEMM, 108));
+    let said = gate.check(&after, &[]);
+    assert_eq!((said.code, said.codes()), (1, vec![("kernel-slower", "deny")]), "{}", said.text);
+    let text = std::fs::read_to_string(gate.here().join("b.yaml")).unwrap();
+    assert!(text.contains("nccl: \"2.28.9\""), "{text}");
+    gate.scratch.file("b.yaml", text.replace("nccl: \"2.28.9\"", "nccl: \"2.27.3\""));
+    let said = gate.check(&after, &[]);
+    assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+    assert!(said.scenario["notes"].to_string().contains("nccl 2.27.3 → 2.28.9"), "{}", said.text);
+    gate.scratch.file("b.yaml", text.replace(", nccl: \"2.28.9\"", ""));
+    let said = gate.check(&after, &[]);
+    assert_eq!(said.code, 1, "what one side does not know is no difference: {}", said.text);
+}
+
+#[test]
 fn slower_copies_on_the_device_are_told_and_fail_with_a_band_only() {
     let before = with_copies();
     let after = changed(before.clone(), |workload| workload.scale("Memcpy DtoD", 200));

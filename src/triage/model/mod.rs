@@ -71,6 +71,12 @@ pub struct TraceEntry {
     /// What the driver supports, in the same words.
     #[serde(default)]
     pub driver: Option<String>,
+    /// Version of NCCL, such as `2.28.9`.
+    #[serde(default)]
+    pub nccl: Option<String>,
+    /// Version of the serving engine, where the trace's header tells it.
+    #[serde(default)]
+    pub engine: Option<String>,
     /// Of the file's bytes as stored.
     pub sha256: String,
     /// When its first GPU activity ran, in nanoseconds since 1970; `null` when the file does not tell.
