@@ -117,6 +117,11 @@ impl From<CheckError> for CliError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Usage(error) => error.into(),
+            CheckError::Confirm(error) => Self {
+                what: "cannot read the second capture".to_owned(),
+                help: format!("{}; or leave out `--confirm`", error.help()),
+                ..CaptureError::Source(error).into()
+            },
             CheckError::Baseline(error) => Self::yaml("baseline", &error),
             CheckError::Publish(error) => error.into(),
             CheckError::Io { path, reason } => Self {

@@ -72,6 +72,9 @@ pub enum CheckError {
     /// Inputs that do not make one capture.
     #[error(transparent)]
     Usage(CaptureError),
+    /// A second capture that is not there.
+    #[error(transparent)]
+    Confirm(SourceError),
     /// A baseline that cannot be read as one.
     #[error(transparent)]
     Baseline(#[from] YamlError),
@@ -114,6 +117,10 @@ pub fn check(
             Some(path) => read_baseline(path)?,
             None => None,
         });
+    }
+    // Whether the second capture is there shall not depend on whether the first one makes anybody ask for it.
+    for scenario in scenarios.iter().filter(|scenario| !scenario.confirm.is_empty()) {
+        source::locate(&scenario.confirm).map_err(CheckError::Confirm)?;
     }
     for (scenario, baseline) in scenarios.iter().zip(&baselines) {
         terms::known_paths(&scenario.promises, &catalogs.paths)?;
@@ -244,10 +251,18 @@ fn one(
         let mut report = judge(subject(notes), &file.baseline, &observation, &policy);
         let mut second = None;
         if !scenario.confirm.is_empty() && has_open_time(&report) {
-            let (again, measured) =
-                judge_second(scenario, &file.baseline, &terms, &policy, catalogs, options)?;
-            confirm(&mut report, &again);
-            second = Some(measured);
+            match judge_second(scenario, &file.baseline, &terms, &policy, catalogs, options) {
+                Ok((again, measured)) => {
+                    confirm(&mut report, &again);
+                    second = Some(measured);
+                }
+                Err(error @ CaptureError::Ambiguous(_)) => return Err(CheckError::Usage(error)),
+                // It confirms nothing and excuses nothing; what the first capture showed stands.
+                Err(error) => report.notes.push(format!(
+                    "the second capture could not be read, so it confirms nothing: {error}; {}",
+                    error.help()
+                )),
+            }
         }
         let mut report = with_basis(report, Some(file.text));
         if let Some(basis) = &mut report.basis {
@@ -303,8 +318,8 @@ fn judge_second(
     policy: &Policy,
     catalogs: &Catalogs,
     options: &CheckOptions<'_>,
-) -> Result<(ScenarioReport, Observation), CheckError> {
-    let capture = load_mapped(&scenario.confirm, &[], catalogs, &options.load).map_err(CheckError::Usage)?;
+) -> Result<(ScenarioReport, Observation), CaptureError> {
+    let capture = load_mapped(&scenario.confirm, &[], catalogs, &options.load)?;
     let mut observation = observe(&capture.ranks);
     observation.fingerprint.workload.clone_from(&scenario.workload);
     let subject = Judged {

@@ -3,11 +3,12 @@
 use super::finding::Level;
 use super::promise::PlacedPromise;
 use super::report::ScenarioReport;
+use super::time::is_host_copy;
 use super::waiver::{Waiver, WaiverState};
-use crate::baseline::{Baseline, ExpectedStage, Observation, PromisedState, promise_matches};
+use crate::baseline::{Baseline, ExpectedRow, ExpectedStage, Observation, PromisedState, promise_matches};
 use crate::common::date::Date;
 use crate::common::text::digits3;
-use crate::triage::{PathState, Stage};
+use crate::triage::{PathState, Role, Stage};
 
 /// One row that guards nothing, or less than it seems to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +149,16 @@ fn rows(stage: Stage, expected: &ExpectedStage, input: &LintInput<'_>, at: &At<'
                 "use a waiver: it has an owner and a last day",
             ));
         }
+        if let Some(why) = untimed(value, input).filter(|_| value.share >= HEAVY_PCT) {
+            let message = format!(
+                "`{}` has {} % of the stage, and nothing fails when it takes longer: {why}",
+                value.kernel,
+                digits3(value.share)
+            );
+            let help =
+                "structure and exposed time guard it; `at-most` of its role in `overlaps` guards its time";
+            lints.push(at("unguarded", Level::Allow, line, message, help));
+        }
         if seen.is_some_and(|seen| !seen.rows.contains_key(&value.kernel)) {
             let message = format!("`{}` did not run in the capture", value.kernel);
             lints.push(at(
@@ -212,6 +223,22 @@ fn rows(stage: Stage, expected: &ExpectedStage, input: &LintInput<'_>, at: &At<'
                 ));
             }
         }
+    }
+}
+
+/// Why the time of a row is never judged; `None` where it is.
+fn untimed(row: &ExpectedRow, input: &LintInput<'_>) -> Option<&'static str> {
+    let has_band = row.n.is_some_and(|captures| captures >= input.band_captures);
+    let job = input.baseline.map(|baseline| baseline.comparable.fingerprint());
+    let is_alone = job.is_some_and(|job| job.ranks <= 1 && job.gpus != Some(1));
+    match row.role {
+        Role::Memory if is_host_copy(&row.kernel) => {
+            Some("copies between host and device depend on the host")
+        }
+        Role::Memory if !has_band => Some("without a noise band, copies are only told"),
+        Role::Communication if is_alone => Some("one rank alone cannot tell waiting for others from cost"),
+        Role::Communication if !has_band => Some("without a noise band, a launch may include waiting"),
+        _ => None,
     }
 }
 

@@ -87,7 +87,7 @@ fn wander(delta: &StageDelta, drift: f64) -> Option<f64> {
 fn variance_of(row: &RowDelta, wander: Option<f64>) -> f64 {
     let by_launches = launches_variance(row.before) + launches_variance(row.after);
     match wander {
-        Some(wander) if !is_host_copy(row) => {
+        Some(wander) if !is_host_copy(&row.kernel) => {
             let sigma = SIGMA_PER_MAD * wander;
             by_launches.min(sigma * sigma * (row.before.ns * row.before.ns + row.after.ns * row.after.ns))
         }

@@ -94,7 +94,7 @@ pub fn finding(
         let is_clear = if has_band {
             row.change == Change::Same
                 && row.before.ns > 0.0
-                && !is_host_copy(row)
+                && !is_host_copy(&row.kernel)
                 && (row.role != Role::Communication || clock.is_waiting_known)
         } else {
             is_timed(row)

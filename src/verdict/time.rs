@@ -157,7 +157,7 @@ fn judged(row: &RowDelta, delta: &StageDelta, thresholds: &Thresholds, clock: Cl
 /// A row with a band: raw and corrected change must both leave it.
 fn by_band(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
     let is_timed = row.role != Role::Communication || clock.is_waiting_known;
-    if !is_timed || is_host_copy(row) || row.before.ns <= 0.0 {
+    if !is_timed || is_host_copy(&row.kernel) || row.before.ns <= 0.0 {
         return None;
     }
     let sigma_pct = row.band.mad_ns * SIGMA_PER_MAD * 100.0 / row.before.ns;
@@ -172,7 +172,7 @@ fn by_band(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock)
 fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
     // A copy takes what the memory and whatever runs beside it leave: that is told and fails nothing.
     let is_copy = row.role == Role::Memory;
-    if !(is_timed(row) || is_copy && is_measurable(row)) || is_host_copy(row) {
+    if !(is_timed(row) || is_copy && is_measurable(row)) || is_host_copy(&row.kernel) {
         return None;
     }
     let moved = row.after.each_ns - row.before.each_ns;
@@ -195,8 +195,8 @@ fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock
 }
 
 /// Copies between host and device take what the host makes them take.
-pub fn is_host_copy(row: &RowDelta) -> bool {
-    matches!(row.kernel.as_str(), "memcpy-htod" | "memcpy-dtoh" | "memcpy")
+pub fn is_host_copy(kernel: &str) -> bool {
+    matches!(kernel, "memcpy-htod" | "memcpy-dtoh" | "memcpy")
 }
 
 fn in_words(row: &RowDelta, moved: Moved) -> String {

@@ -4,12 +4,13 @@ use profgate::synth::presets::{self, names};
 use profgate::synth::{KernelSpec, LaunchMode, Order, Workload};
 
 use crate::support::gate::{Gate, changed, judge};
+use crate::support::run_in;
 
 /// A step whose layers copy on the device, for two percent of the time.
 fn with_copies() -> Workload {
     let mut workload = presets::moe_decode();
     for body in workload.shapes.iter_mut().flat_map(|shape| &mut shape.bodies) {
-        body.push(KernelSpec::copy("Memcpy DtoD (Device -> Device)", 2.4, 65_536).on(13));
+        body.push(KernelSpec::copy("Memcpy DtoD (Device -> Device)", 2.8, 65_536).on(13));
     }
     workload
 }
@@ -143,4 +144,48 @@ fn without_graphs_the_same_kernels_run_and_only_lost_overlap_fails() {
     };
     let said = judge("kinds-eager", &late(graphs), &late(eager));
     assert_eq!((said.code, said.codes()), (0, vec![]), "{}", said.text);
+}
+
+#[test]
+fn a_second_capture_that_cannot_be_read_is_named_with_a_remedy_and_excuses_nothing() {
+    let before = presets::moe_decode();
+    let gate = Gate::of("kinds-confirm", &before);
+    // Whether anybody would have asked for it or not.
+    let run = run_in(&gate.here(), &["check", "--baseline", "b.yaml", "before", "--confirm", "nowhere.json"]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let said = &run.stderr;
+    assert!(said.contains("second capture") && said.contains("nowhere.json"), "{said}");
+    assert!(said.contains("leave out `--confirm`"), "{said}");
+    gate.scratch.file("garbage.json", "no trace");
+    let after = changed(before, |workload| workload.scale(names::moe::MOE_GEMM_SWIGLU, 150));
+    let said = gate.check(&after, &["--confirm", "garbage.json"]);
+    assert_eq!((said.code, said.codes()), (1, vec![("kernel-slower", "deny")]), "{}", said.text);
+    let notes = said.scenario["notes"].to_string();
+    assert!(notes.contains("garbage.json") && notes.contains("confirms nothing"), "{notes}");
+}
+
+#[test]
+fn a_refresh_of_a_scenario_that_captures_from_a_server_says_what_to_do() {
+    let gate = Gate::of("kinds-refresh", &presets::moe_one_step());
+    let config =
+        "schema: 1\nscenarios:\n  live: { server: { url: \"http://127.0.0.1:9\" }, baseline: b.yaml }\n";
+    gate.scratch.file("profgate.yaml", config);
+    let run = run_in(&gate.here(), &["baseline", "refresh"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let said = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("scenario `live` has no `input`"), "{said}");
+    assert!(said.contains("profgate baseline refresh live --input live=DIR"), "{said}");
+}
+
+#[test]
+fn lint_tells_of_heavy_rows_whose_time_nothing_guards() {
+    let gate = Gate::of("kinds-lint", &with_copies());
+    let run = run_in(&gate.here(), &["baseline", "lint", "b.yaml"]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("note[unguarded]: `memcpy-dtod` has"), "{said}");
+    assert!(!said.contains("`trtllm-moe-gemm-bf16` has"), "{said}");
+    let gate = Gate::of_repeats("kinds-lint-band", &with_copies(), 5);
+    let run = run_in(&gate.here(), &["baseline", "lint", "b.yaml"]);
+    assert!(!run.stdout.contains("unguarded"), "a band guards them: {}", run.stdout);
 }

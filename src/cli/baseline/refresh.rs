@@ -14,6 +14,7 @@ use crate::publish::{files, github};
 use crate::report;
 use crate::report::changes::{self, Fineness};
 use crate::report::markdown::refresh::{self as page, File, Refresh, is_failing};
+use crate::run::check::Scenario;
 use crate::run::refresh::{Acceptance, RefreshOptions, Refreshed, refresh};
 use crate::verdict::Code;
 
@@ -51,6 +52,13 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
         commit: args.commit.clone(),
         load: context.load_options(None, &args.server_log, &progress),
     };
+    let has_traces = |scenario: &Scenario| {
+        let own = repeats.iter().find(|one| one.name == scenario.name);
+        !scenario.inputs.is_empty() || own.is_some_and(|one| !one.inputs.is_empty())
+    };
+    if let Some(bare) = scenarios.iter().find(|scenario| !has_traces(scenario)) {
+        return Err(without_traces(&bare.name));
+    }
     let mut all: Vec<(Refreshed, String)> = Vec::new();
     for scenario in &scenarios {
         let Some(path) = scenario.baseline.as_deref() else { continue };
@@ -80,6 +88,17 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     tell_github(args, is_changed && !args.dry_run, &page, &sections, context)?;
     let is_failed = sections.iter().any(|one| one.held.iter().any(is_failing));
     Ok(u8::from(is_failed && !args.exit_zero))
+}
+
+/// A scenario that captures from a server when it is checked: a refresh profiles nothing.
+fn without_traces(name: &str) -> CliError {
+    CliError::usage(
+        "there is nothing to refresh from",
+        format!("scenario `{name}` has no `input`, and a refresh profiles no server"),
+        format!(
+            "capture first: profgate capture --url URL -o DIR, then: profgate baseline refresh {name} --input {name}=DIR"
+        ),
+    )
 }
 
 fn tell_github(
