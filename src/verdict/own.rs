@@ -14,7 +14,7 @@ use super::sets::{Set, has_count_of, more};
 use super::structure::row_evidence;
 use crate::baseline::{Change, RowDelta, StageDelta, StageObservation};
 use crate::common::text::{signed_percent, signed_time};
-use crate::triage::paths::ran_as;
+use crate::triage::paths::{is_known, ran_as};
 use crate::triage::{Role, Stage};
 
 /// Paths whose findings hold what changed with them.
@@ -151,7 +151,7 @@ fn renamed(sets: &[&Set<'_>]) -> Option<String> {
         let (lost, gained) = (set.lost(), set.gained());
         let ([lost], [gained]) = (lost.as_slice(), gained.as_slice()) else { return None };
         let is_one = lost.change == Change::Gone && gained.change == Change::Came;
-        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) {
+        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) || is_known(&gained.name) {
             return None;
         }
         names.push(format!("`{}` runs as often as `{}` did", gained.kernel, lost.kernel));

@@ -24,7 +24,7 @@ mod similarity_note;
 mod tests;
 mod unlisted;
 
-pub use by_id::ran_as;
+pub use by_id::{is_known, ran_as};
 pub use catalog::PathCatalog;
 pub use entry::{Entry, Origin, PathExamples, PathKind, Toggle, ToggleKind, Topic};
 pub use file::{FRAMEWORKS, schema};
