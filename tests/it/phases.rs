@@ -120,8 +120,13 @@ fn a_prefill_among_replays_without_grids_is_told_by_its_launches_attention_and_t
 fn a_prefill_among_replays_is_its_own_kernels_and_no_others() {
     let scratch = Scratch::new("phases-neighbours");
     let small = |name: &'static str| KernelSpec::kernel(name, 2.0);
-    let prepare =
-        || vec![small("void index_elementwise_kernel<128>(long)"), small("void cumsum_kernel<int>(int*)")];
+    let prepare = || {
+        vec![
+            small("prepare_attention_indices_kernel"),
+            small("void index_elementwise_kernel<128>(long)"),
+            small("void cumsum_kernel<int>(int*)"),
+        ]
+    };
     let finish = || {
         let argmax = KernelSpec::kernel(presets::names::moe::ARGMAX, 4.0);
         vec![argmax, small("void finish_kernel<int>(int*)"), small("void append_kernel<int>(int*)")]

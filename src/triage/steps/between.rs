@@ -34,11 +34,11 @@ pub(super) fn between(rest: &[Slot], known: &[Span], layers: usize) -> Vec<Pass>
     for (at, run) in &runs {
         let Some(sequence) = Sequence::of(run) else { continue };
         let anchors = anchors(&sequence.main);
-        if anchors.len() < 2 || anchors.len() * 2 < layers {
+        if !holds_a_pass(anchors.len(), layers) {
             continue;
         }
         let stream = sequence.stream;
-        let usual = usual.entry(stream).or_insert_with(|| Usual::of(&runs, known, stream));
+        let usual = usual.entry(stream).or_insert_with(|| Usual::of(&runs, known, stream, layers));
         let Some((begin, end)) = usual
             .as_ref()
             .and_then(|usual| usual.without(&sequence, *at > 0, *at < known.len()))
@@ -62,6 +62,11 @@ pub(super) fn between(rest: &[Slot], known: &[Span], layers: usize) -> Vec<Pass>
     passes
 }
 
+/// Whether so much attention is that of half a step or more.
+fn holds_a_pass(anchors: usize, layers: usize) -> bool {
+    anchors >= 2 && anchors * 2 >= layers
+}
+
 /// Whether kernels have as many layers as a step has, give or take a half: then they are a pass of its model.
 fn is_like_a_step(part: &[Slot], layers: usize) -> bool {
     let own = Sequence::of(part).map_or(0, |sequence| anchors(&sequence.main).len());
@@ -71,7 +76,7 @@ fn is_like_a_step(part: &[Slot], layers: usize) -> bool {
 /// What one stream usually runs between two steps that no pass parts: the end of the one, the beginning of the other.
 struct Usual {
     kernels: Vec<u32>,
-    /// How many of them can at least be the end of a step: up to its sampling.
+    /// How many of them stand up to the last sampling.
     sampled: usize,
     /// For each place between them, before the first and behind the last, how long the GPU waited there.
     idle: Vec<Ns>,
@@ -79,13 +84,15 @@ struct Usual {
 
 impl Usual {
     /// `None` where every pair of steps has a pass in between.
-    fn of(runs: &[(usize, &[Slot])], known: &[Span], stream: StreamId) -> Option<Self> {
+    fn of(runs: &[(usize, &[Slot])], known: &[Span], stream: StreamId, layers: usize) -> Option<Self> {
         let mut kinds: BTreeMap<Vec<u32>, (usize, Self)> = BTreeMap::new();
         let mut runs = runs.iter().peekable();
         for (index, gap) in known.windows(2).enumerate() {
             while runs.next_if(|(at, _)| *at <= index).is_some() {}
             let run = runs.next_if(|(at, _)| *at == index + 1).map_or(&[][..], |(_, run)| run);
-            if Sequence::of(run).is_some() {
+            // What prepares the attention may be called attention too.
+            let anchors = Sequence::of(run).map_or(0, |sequence| anchors(&sequence.main).len());
+            if holds_a_pass(anchors, layers) {
                 continue;
             }
             let [before, after] = gap else { continue };
@@ -117,9 +124,12 @@ impl Usual {
         // too, and is its own there.
         let all = self.kernels.len();
         let earliest = (all - from_end).min(from_begin);
-        let places = earliest.max(self.sampled.min(from_begin))..=from_begin;
+        let places = earliest..=from_begin;
         let idle = |place: &usize| self.idle.get(*place).copied().unwrap_or(Ns::ZERO);
-        let place = places.max_by_key(|place| (idle(place), std::cmp::Reverse(*place)))?;
+        // Where the GPU waited longest; of places at which it waited about as long, the first behind the sampling.
+        let longest = places.clone().map(|place| idle(&place)).max()?;
+        let near = places.filter(|place| idle(place).0.saturating_mul(2) >= longest.0);
+        let place = near.min_by_key(|place| (*place < self.sampled, place.abs_diff(self.sampled)))?;
         let skipped = if is_behind { place } else { 0 };
         let left = if is_before { from_end.min(all - place) } else { 0 };
         let first = slots.get(skipped)?;

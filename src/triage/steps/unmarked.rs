@@ -5,7 +5,7 @@
 
 use super::between::{Pass, between};
 use super::{Step, Steps, tokens};
-use crate::trace::{Health, HealthCode, Span, Trace};
+use crate::trace::{Activity, Health, HealthCode, NameId, Span, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::launches::Launches;
 use crate::triage::layers::{self, Sequence, Slot, anchors};
@@ -20,7 +20,12 @@ pub(super) fn add(
     health: &mut Health,
 ) -> Steps {
     let step_of = |index: usize| marked.of_activity.get(index).copied().flatten();
-    if marked.steps.iter().all(|step| step.stage.is_none()) {
+    let is_anchor = |name: NameId| classes.get(name).is_some_and(|class| layers::is_anchor(class.role));
+    let is_outside =
+        |(index, activity): (usize, &Activity)| step_of(index).is_none() && is_anchor(activity.name);
+    if marked.steps.iter().all(|step| step.stage.is_none())
+        || !trace.activities.iter().enumerate().any(is_outside)
+    {
         return marked;
     }
     let (slots, _) = layers::slots(trace, classes, launches, trace.activities.iter().copied().enumerate());
