@@ -83,7 +83,7 @@ pub fn pair(finding: &Finding) -> Option<String> {
 /// where a step does not pay for it.
 pub fn price(finding: &Finding) -> Option<String> {
     if let Some(ns) = finding.price_ns {
-        return Some(signed_time(ns));
+        return Some(if ns == 0 { "nothing".to_owned() } else { signed_time(ns) });
     }
     match finding.code {
         Code::PathMissing
@@ -96,7 +96,7 @@ pub fn price(finding: &Finding) -> Option<String> {
     }
 }
 
-/// What the changed kernels of a stage cost a step; `None` where none changed.
+/// What the changed kernels of a stage cost a step; `None` where they cost nothing, or none changed.
 pub fn changed_kernels(price: &Price) -> Option<String> {
     (price.structural_ns != 0).then(|| signed_time(price.structural_ns))
 }
@@ -150,6 +150,7 @@ mod tests {
     fn a_price_is_said_or_said_not_to_be_known() {
         let of = |code| Finding::new(code, "k", "m");
         assert_eq!(price(&of(Code::PathMissing).costing(310_000.0)).as_deref(), Some("+310 µs"));
+        assert_eq!(price(&of(Code::PathMissing).costing(0.0)).as_deref(), Some("nothing"));
         assert_eq!(price(&of(Code::PathMissing)).as_deref(), Some("not known"));
         assert_eq!(price(&of(Code::CaptureEmpty)), None);
     }

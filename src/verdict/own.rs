@@ -106,8 +106,8 @@ pub fn share<'d>(
     sets.iter().zip(is_held).filter(|(_, is_held)| !is_held).map(|(set, _)| set.clone()).collect()
 }
 
-/// Says what changed with a lost path, and what that costs. What costs nothing has no price: a loss that is called
-/// cheaper than nothing explains itself to nobody, and the gain is in the price of structure.
+/// Says what changed with a lost path, and what that costs, which is never less than nothing: a loss that is called
+/// a gain explains itself to nobody, and the gain is in the price of structure.
 fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta, thresholds: &Thresholds) {
     let ns: f64 = sets.iter().map(|set| set.price_ns()).sum();
     let pct = if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 };
@@ -130,8 +130,8 @@ fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta, thresholds
             "if it does the same work, teach a catalog of yours its name, or record the baseline anew; else {}",
             finding.help
         );
-    } else if ns > 0.0 {
-        finding.price_ns = Some(ns.round() as i64);
+    } else {
+        finding.price_ns = Some(ns.max(0.0).round() as i64);
     }
     let mut rows: Vec<_> = sets.iter().flat_map(|set| set.rows.iter().copied()).collect();
     rows.sort_by(|a, b| {

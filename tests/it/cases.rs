@@ -96,7 +96,11 @@ fn each_finding_of_a_generated_pair_has_one_case() {
         let starts = ["- { kernel:", "- { path:", "- { role:"];
         let rows =
             text.lines().filter(|line| starts.iter().any(|start| line.trim_start().starts_with(start)));
-        assert_eq!(lines(&scenario, &["kernels", "paths", "overlaps"]).len(), rows.count(), "{input}");
+        // What came has no row; its case stands at the stage.
+        let stage = text.lines().position(|line| line.trim_start().starts_with("steps:")).unwrap() as u64 + 1;
+        let mut cases = lines(&scenario, &["kernels", "paths", "overlaps"]);
+        cases.retain(|line| *line != stage);
+        assert_eq!(cases.len(), rows.count(), "{input}");
     }
 }
 

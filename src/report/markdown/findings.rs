@@ -75,7 +75,7 @@ pub fn prices(out: &mut String, report: &CheckReport, form: Form) {
             Some(cost) => {
                 format!("changed kernels **{cost}** ({} of the step)", signed_percent(price.structural_pct))
             }
-            None => "no kernel changed".to_owned(),
+            None => "changes of kernels cost nothing".to_owned(),
         };
         let _ = writeln!(
             out,

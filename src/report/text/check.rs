@@ -51,7 +51,7 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
                 Some(cost) => {
                     format!("changed kernels {cost} ({} of the step)", signed_percent(price.structural_pct))
                 }
-                None => "no kernel changed".to_owned(),
+                None => "changes of kernels cost nothing".to_owned(),
             };
             page.item(
                 Tone::Strong,
