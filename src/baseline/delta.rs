@@ -119,7 +119,7 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
         .iter()
         .map(|row| {
             let line = row.referenced.line();
-            both(&row.value, line, capture.rows.get(&row.value.kernel))
+            both(&row.value, line, capture.rows.get(&row.value.kernel), baseline.steps.value.busy_us * 1e3)
         })
         .collect();
     let known: BTreeSet<&String> = baseline.kernels.iter().map(|row| &row.value.kernel).collect();
@@ -159,7 +159,7 @@ pub fn compare(baseline: &ExpectedStage, capture: &StageObservation) -> StageDel
     }
 }
 
-fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> RowDelta {
+fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>, busy_ns: f64) -> RowDelta {
     let before = Measure {
         launches: expected.launches,
         spread: expected.spread,
@@ -170,9 +170,9 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
     let after = found.map(|row| row.measure).unwrap_or_default();
     let change = match found {
         // A row that only some of the baseline's captures had may be missing once more.
-        None if before.launches > 0.0 && is_same_count(before, after) => Change::Same,
+        None if before.launches > 0.0 && is_same_count(before, after, busy_ns) => Change::Same,
         None => Change::Gone,
-        Some(_) if is_same_count(before, after) => Change::Same,
+        Some(_) if is_same_count(before, after, busy_ns) => Change::Same,
         Some(_) => Change::Count,
     };
     RowDelta {
@@ -193,10 +193,17 @@ fn both(expected: &ExpectedRow, line: u64, found: Option<&RowObservation>) -> Ro
 ///
 /// A row whose steps differ among themselves (a sampling kernel, steps of two kinds in turn) has a mean that
 /// moves with the steps that happened to be captured, by less than half of that difference. A row whose steps
-/// are all alike has no such excuse.
-pub(super) fn is_same_count(before: Measure, after: Measure) -> bool {
+/// are all alike has no such excuse: steps and ranks that begin to differ are what is to be found, and excuse
+/// themselves only where it is about less than one launch a step that costs next to nothing of `busy_ns`.
+pub(super) fn is_same_count(before: Measure, after: Measure, busy_ns: f64) -> bool {
+    /// Of the busy time, in percent; far below what a change of structure must cost to count.
+    const NEXT_TO_NOTHING: f64 = 0.1;
     let difference = (after.launches - before.launches).abs();
-    difference <= before.launches * 0.005 || difference < before.spread.max(after.spread) / 2.0
+    let each_ns = before.each_ns.max(after.each_ns);
+    let is_chance = difference < 1.0
+        && difference < after.spread / 2.0
+        && difference * each_ns <= busy_ns * NEXT_TO_NOTHING / 100.0;
+    difference <= before.launches * 0.005 || difference < before.spread / 2.0 || is_chance
 }
 
 fn band(mad_us: f64, captures: Option<u32>) -> Band {

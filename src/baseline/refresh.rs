@@ -95,7 +95,7 @@ fn one_stage(
     let mut rows: BTreeMap<String, RowObservation> = BTreeMap::new();
     let ids: BTreeSet<&String> = before.rows.keys().chain(after.rows.keys()).collect();
     for id in ids {
-        let kept = one_row(before.rows.get(id), after.rows.get(id), noise, |is_same| {
+        let kept = one_row(before.rows.get(id), after.rows.get(id), before.busy_ns, noise, |is_same| {
             is_held(id) || if is_same { are_times_held } else { is_structure_held }
         });
         rows.extend(kept.map(|row| (id.clone(), row)));
@@ -114,7 +114,7 @@ fn one_stage(
         Some((role, kept))
     });
     let is_other = |(id, row): (&String, &RowObservation)| {
-        before.rows.get(id).is_none_or(|old| !is_same_count(old.measure, row.measure))
+        before.rows.get(id).is_none_or(|old| !is_same_count(old.measure, row.measure, before.busy_ns))
     };
     let is_structure_taken = rows.iter().any(is_other) || before.rows.keys().any(|id| !rows.contains_key(id));
     let is_busy_moved =
@@ -150,22 +150,31 @@ fn is_near(before: f64, after: f64) -> bool {
 fn one_row(
     before: Option<&RowObservation>,
     after: Option<&RowObservation>,
+    busy_ns: f64,
     noise: Noise,
     is_held: impl Fn(bool) -> bool,
 ) -> Option<RowObservation> {
     let (Some(old), Some(new)) = (before, after) else {
         // A row that only some of the recorded captures had may be missing once more.
-        let is_same = before.is_some_and(|old| is_same_count(old.measure, Default::default()));
+        let is_same = before.is_some_and(|old| is_same_count(old.measure, Default::default(), busy_ns));
         return if is_same || is_held(false) { before.cloned() } else { after.cloned() };
     };
-    let is_same = is_same_count(old.measure, new.measure);
+    let is_same = is_same_count(old.measure, new.measure, busy_ns);
     if is_held(is_same) {
         return Some(old.clone());
     }
     let each = Band { mad_ns: 0.0, ..old.band };
     let is_moved = noise.is_beyond(old.measure.ns, new.measure.ns, old.band)
         || noise.is_beyond(old.measure.each_ns, new.measure.each_ns, each);
-    Some(if is_same && old.role == new.role && !is_moved { old.clone() } else { new.clone() })
+    if is_same && old.role == new.role && !is_moved {
+        return Some(old.clone());
+    }
+    let mut row = new.clone();
+    if is_same {
+        // Time moved, the count did not: what steps may differ by is not widened along with it.
+        (row.measure.launches, row.measure.spread) = (old.measure.launches, old.measure.spread);
+    }
+    Some(row)
 }
 
 /// A promise of an active path is not weakened by the few instances that no finding speaks of.
@@ -242,7 +251,7 @@ mod tests {
     }
 
     fn kept(old: &RowObservation, new: &RowObservation) -> bool {
-        one_row(Some(old), Some(new), NOISE, |_| false).as_ref() == Some(old)
+        one_row(Some(old), Some(new), 1e6, NOISE, |_| false).as_ref() == Some(old)
     }
 
     #[test]
@@ -266,9 +275,9 @@ mod tests {
     fn other_counts_are_taken_unless_they_are_held() {
         let (old, new) = (row(48.0, 100.0), row(96.0, 100.0));
         assert!(!kept(&old, &new));
-        assert_eq!(one_row(Some(&old), Some(&new), NOISE, |is_same| !is_same), Some(old.clone()));
-        assert_eq!(one_row(None, Some(&new), NOISE, |is_same| !is_same), None);
-        assert_eq!(one_row(Some(&old), None, NOISE, |is_same| !is_same), Some(old.clone()));
-        assert_eq!(one_row(Some(&old), None, NOISE, |_| false), None);
+        assert_eq!(one_row(Some(&old), Some(&new), 1e6, NOISE, |is_same| !is_same), Some(old.clone()));
+        assert_eq!(one_row(None, Some(&new), 1e6, NOISE, |is_same| !is_same), None);
+        assert_eq!(one_row(Some(&old), None, 1e6, NOISE, |is_same| !is_same), Some(old.clone()));
+        assert_eq!(one_row(Some(&old), None, 1e6, NOISE, |_| false), None);
     }
 }

@@ -84,7 +84,7 @@ impl From<RepeatsError> for CliError {
             RepeatsError::Report { .. } => {
                 Self { what: "this report cannot become a baseline".to_owned(), place, help, exit: 2 }
             }
-            RepeatsError::NoRepeats { .. } => {
+            RepeatsError::NoRepeats { .. } | RepeatsError::Unlike { .. } | RepeatsError::Twice { .. } => {
                 Self { what: "these captures cannot make one baseline".to_owned(), place, help, exit: 2 }
             }
         }

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureError, LoadOptions, load};
-use crate::baseline::{NoRepeats, Observation, merge, observe};
+use crate::baseline::{self, NoRepeats, Observation, merge, observe, to_yaml};
 use crate::source;
 use crate::triage::{Catalogs, Triage};
-use crate::verdict::{CheckReport, Finding, doubts_about_capture};
+use crate::verdict::{
+    BaselineRef, CheckReport, Code, Finding, Judged, Policy, Terms, doubts_about_capture, judge,
+};
 
 /// Repeats of one thing, put together.
 #[derive(Debug)]
@@ -43,6 +45,22 @@ pub enum RepeatsError {
         /// What to do.
         help: &'static str,
     },
+    /// One capture is named more than once: its own repeat has no noise.
+    #[error("{label} is named twice")]
+    Twice {
+        /// The capture as the user names it.
+        label: String,
+    },
+    /// They did not run the same kernels.
+    #[error("{other} is no repeat of {first}: {reason}")]
+    Unlike {
+        /// The first capture.
+        first: String,
+        /// The one that differs.
+        other: String,
+        /// The worst that differs.
+        reason: String,
+    },
     /// They are no repeats of one another.
     #[error("{other} is no repeat of {first}: {what} is {there}, not {here}")]
     NoRepeats {
@@ -66,6 +84,10 @@ impl RepeatsError {
             Self::Capture(error) => error.help(),
             Self::Doubt { finding, .. } => &finding.help,
             Self::Report { help, .. } => help,
+            Self::Twice { .. } => "name each capture once; only another run tells how far times scatter",
+            Self::Unlike { .. } => {
+                "leave out the capture that ran otherwise; `profgate diff` shows what differs"
+            }
             Self::NoRepeats { .. } => {
                 "record one baseline for each machine, model and workload; --repeat takes captures of the same"
             }
@@ -125,6 +147,11 @@ pub fn read(
         labels.push(label);
     }
     let label = |index: usize| labels.get(index).cloned().unwrap_or_default();
+    if let Some(twice) =
+        labels.iter().enumerate().find(|(at, label)| labels.iter().take(*at).any(|one| one == *label))
+    {
+        return Err(RepeatsError::Twice { label: twice.1.clone() });
+    }
     let merged = merge(&observations).map_err(|error: NoRepeats| RepeatsError::NoRepeats {
         first: label(0),
         other: label(error.capture),
@@ -132,12 +159,50 @@ pub fn read(
         here: error.first,
         there: error.other,
     })?;
+    if let [one, others @ ..] = observations.as_slice() {
+        for (other, index) in others.iter().zip(1..) {
+            if let Some(reason) = unlike(one, other) {
+                return Err(RepeatsError::Unlike { first: label(0), other: label(index), reason });
+            }
+        }
+    }
     let observation = merged.ok_or_else(|| RepeatsError::Report {
         path: "no input".to_owned(),
         reason: "nothing was named".to_owned(),
         help: "name traces, or reports of profgate",
     })?;
     Ok(Repeats { observation, ranks: first.unwrap_or_default(), notes })
+}
+
+/// What of the structure differs between two captures that shall be repeats, the worst of it in a sentence.
+///
+/// A median over captures that ran different kernels is a baseline of neither, and takes both for the same.
+fn unlike(one: &Observation, other: &Observation) -> Option<String> {
+    let text = to_yaml(one, None);
+    let baseline = baseline::parse(&text, Path::new("first capture")).ok()?;
+    let terms = Terms::none();
+    let subject = Judged {
+        scenario: "",
+        baseline: BaselineRef { path: String::new(), sha256: None },
+        doubts: Vec::new(),
+        triage: None,
+        notes: Vec::new(),
+        terms: &terms,
+        changed_files: &[],
+    };
+    let report = judge(subject, &baseline, other, &Policy::default());
+    let is_structure = |finding: &&Finding| match finding.code {
+        Code::PathMissing
+        | Code::PathPartial
+        | Code::KernelVanished
+        | Code::StructureCostlier
+        | Code::StructureCheaper
+        | Code::Mixed => true,
+        Code::NotComparable => finding.stage.is_some(),
+        _ => false,
+    };
+    let all = report.findings.iter().chain(&report.improvements);
+    all.into_iter().find(is_structure).map(|finding| finding.message.clone())
 }
 
 /// The captures of a folder that holds `repeat-1`, `repeat-2` and so on, each a whole one; empty for another.

@@ -316,6 +316,7 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
     let thresholds = &policy.thresholds;
     let drift = clock.drift.factor;
     let mut findings = structure::vanished(delta, stage, thresholds, all, file);
+    findings.extend(structure::uneven(delta, stage, thresholds, file));
     findings.extend(structure::priced(delta, stage, thresholds, sets, drift, file));
     findings.extend(structure::mixed(delta, stage, thresholds, sets, drift, file));
     let slower = time::rows(delta, stage, thresholds, clock, file);

@@ -7,8 +7,11 @@ use super::policy::Thresholds;
 use super::price::{Total, total};
 use super::sets::{Set, rows, succeeds};
 use crate::baseline::{Change, PathDelta, RowDelta, StageDelta};
-use crate::common::text::{digits3, launches, signed_percent, signed_time, time, times};
+use crate::common::text::{count, digits3, launches, signed_percent, signed_time, time, times};
 use crate::triage::{PathState, Role, Stage};
+
+/// Rows that a doubt about uneven steps lists.
+const MOST_UNEVEN: usize = 10;
 
 /// Findings about promised paths.
 pub fn paths(delta: &StageDelta, stage: Stage, file: &str) -> Vec<Finding> {
@@ -86,6 +89,55 @@ pub fn vanished(
                 .with_help("check that the server still does this work; a shorter step may be a broken one")
         })
         .collect()
+}
+
+/// A doubt about a capture whose steps or ranks disagree where those of the baseline agree, and that does less
+/// for it: part of the work is not in the capture, and a lower price of it would be no improvement.
+///
+/// What costs more is no doubt: it fails by its price.
+pub fn uneven(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Option<Finding> {
+    let mut rows: Vec<&RowDelta> = delta
+        .rows
+        .iter()
+        .filter(|row| row.change == Change::Count && row.after.launches < row.before.launches)
+        .filter(|row| row.after.spread >= 2.0 && row.after.spread > 2.0 * row.before.spread)
+        .collect();
+    let saved_ns: f64 = rows.iter().map(|row| -row.price_ns()).sum();
+    if rows.is_empty() || saved_ns < delta.busy_before_ns * thresholds.structure_pct / 100.0 {
+        return None;
+    }
+    rows.sort_by(|a, b| a.price_ns().total_cmp(&b.price_ns()).then_with(|| a.kernel.cmp(&b.kernel)));
+    let first = rows.first()?;
+    let others = match rows.len() as u64 - 1 {
+        0 => String::new(),
+        others => format!(", and {} likewise", count(others, "more kernel")),
+    };
+    let message = format!(
+        "steps or ranks of the capture are not alike: `{}` ran {} a step and {} on average, and their counts lie {} apart{others}",
+        first.kernel,
+        times(first.before.launches),
+        launches(first.after.launches),
+        launches(first.after.spread),
+    );
+    let evidence = rows.iter().map(|row| {
+        format!(
+            "`{}` ({}): {} → {} a step, {} apart",
+            row.kernel,
+            row.role.as_str(),
+            launches(row.before.launches),
+            launches(row.after.launches),
+            launches(row.after.spread)
+        )
+    });
+    Some(
+        Finding::new(Code::NotComparable, "steps", message)
+            .in_stage(stage)
+            .at(file, first.line)
+            .with_evidence(evidence.take(MOST_UNEVEN).collect())
+            .with_help(
+                "see whether a rank or a step lost part of its trace, or does other work than the rest; then capture again",
+            ),
+    )
 }
 
 /// The finding about the rows of all sets of a stage together; `None` when nothing changed.

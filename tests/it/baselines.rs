@@ -1,6 +1,7 @@
 //! Baselines of several captures, and what may go into one.
 
-use profgate::synth::{Workload, presets};
+use profgate::synth::presets::{self, names};
+use profgate::synth::{self, KernelSpec, Workload};
 
 use crate::support::{Scratch, arg, corpus, run, run_in};
 
@@ -103,4 +104,55 @@ fn real_repeats_make_one_baseline_and_keep_to_it() {
         assert_eq!(run.code, 0, "{}", run.stdout);
         assert!(!run.stdout.contains("warn"), "{}", run.stdout);
     }
+}
+
+/// Two ranks, of which the second comes from another workload.
+fn with_second_rank_of(scratch: &Scratch, name: &str, first: &Workload, second: &Workload) {
+    scratch.capture(name, first);
+    scratch.capture("other", second);
+    let file = synth::capture_file_name(first, 1);
+    std::fs::copy(scratch.path(&format!("other/{file}")), scratch.path(&format!("{name}/{file}"))).unwrap();
+}
+
+#[test]
+fn a_rank_that_stops_doing_part_of_the_work_is_doubted_and_one_that_does_more_fails() {
+    let before = presets::two_rank_tp();
+    let scratch = Scratch::new("uneven");
+    let here = scratch.path("");
+    scratch.capture("before", &before);
+    assert_eq!(run_in(&here, &["baseline", "record", "before", "-o", "b.yaml"]).code, 0);
+    let mut less = before.clone();
+    assert!(less.remove(names::dense::MLP_GEMM) > 0);
+    with_second_rank_of(&scratch, "less", &before, &less);
+    let said = run_in(&here, &["check", "--baseline", "b.yaml", "less"]);
+    assert_eq!(said.code, 3, "{}", said.stdout);
+    assert!(said.stdout.contains("steps or ranks of the capture are not alike"), "{}", said.stdout);
+    // Nothing of it is taken for the baseline either.
+    let text = std::fs::read_to_string(scratch.path("b.yaml")).unwrap();
+    let refreshed = run_in(&here, &["baseline", "refresh", "--baseline", "b.yaml", "less"]);
+    assert!(refreshed.code != 0, "{}", refreshed.stdout);
+    assert_eq!(std::fs::read_to_string(scratch.path("b.yaml")).unwrap(), text);
+    let mut more = before.clone();
+    let norm = names::dense::ADD_NORM;
+    let extra =
+        [KernelSpec::kernel(norm, 5.0), KernelSpec::kernel("void one_more_kernel<float>(float*)", 30.0)];
+    assert!(more.replace(norm, &extra) > 0);
+    with_second_rank_of(&scratch, "more", &before, &more);
+    let said = run_in(&here, &["check", "--baseline", "b.yaml", "more"]);
+    assert_eq!(said.code, 1, "{}", said.stdout);
+    assert!(said.stdout.contains("[structure-costlier]"), "{}", said.stdout);
+}
+
+#[test]
+fn repeats_that_ran_other_kernels_or_are_one_capture_are_refused() {
+    let scratch = Scratch::new("unlike-repeats");
+    let here = scratch.path("");
+    scratch.capture("fused", &presets::moe_decode());
+    scratch.capture("unfused", &presets::moe_decode_unfused());
+    let refused = run_in(&here, &["baseline", "record", "--repeat", "fused", "unfused"]);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(refused.stderr.contains("unfused is no repeat of fused: "), "{}", refused.stderr);
+    let refused = run_in(&here, &["baseline", "record", "--repeat", "fused", "fused"]);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(refused.stderr.contains("fused is named twice"), "{}", refused.stderr);
 }
