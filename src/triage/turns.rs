@@ -107,11 +107,17 @@ pub fn keep_whole_turns(timeline: &mut Timeline<'_>, health: &mut Health) {
 
 /// How many steps make a turn of kinds; `None` where all are of one kind, or the first turn does not come again to
 /// its last but one step.
+///
+/// A step that is unlike all others is an odd one and ends no long turn: where it stands must not decide how many of
+/// the others count.
 fn turn(kinds: &[Kind]) -> Option<usize> {
     if kinds.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
         return None;
     }
-    (2..=kinds.len().div_ceil(2)).find(|turn| kinds.iter().zip(kinds.iter().skip(*turn)).all(|(a, b)| a == b))
+    let is_odd = |kind: &Kind| kinds.iter().filter(|other| *other == kind).count() < 2;
+    let longest = if kinds.iter().any(is_odd) { 2 } else { kinds.len().div_ceil(2) };
+    (2..=longest.min(kinds.len().div_ceil(2)))
+        .find(|turn| kinds.iter().zip(kinds.iter().skip(*turn)).all(|(a, b)| a == b))
 }
 
 #[cfg(test)]
@@ -133,7 +139,7 @@ mod tests {
         assert_eq!(turn_of("BABAB"), Some(2));
         assert_eq!(turn_of("DDDVDDDVDD"), Some(4));
         assert_eq!(turn_of("VDDDVDD"), Some(4));
-        for none in ["", "A", "AB", "AAAA", "AAB", "ABAA", "ABCA", "VDDDVD"] {
+        for none in ["", "A", "AB", "AAAA", "AAB", "ABAA", "ABCA", "VDDDVD", "AABAA", "AAABAAA", "ABCAB"] {
             assert_eq!(turn_of(none), None, "{none}");
         }
     }
