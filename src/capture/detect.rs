@@ -104,8 +104,13 @@ fn role(
     }
     match framework {
         Framework::Sglang => {
-            let info = ask(http, "/model_info", timeout)?.and_then(|answer| answer.json());
-            Ok(info.and_then(|info| text(&info, "disaggregation_mode")).and_then(|mode| parse(&mode)))
+            // The second name is the older one.
+            for path in ["/model_info", "/get_model_info"] {
+                if let Some(info) = ask(http, path, timeout)?.and_then(|answer| answer.json()) {
+                    return Ok(text(&info, "disaggregation_mode").and_then(|mode| parse(&mode)));
+                }
+            }
+            Ok(None)
         }
         Framework::Vllm | Framework::TensorRtLlm | Framework::TokenSpeed => Ok(None),
     }

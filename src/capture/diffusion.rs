@@ -11,6 +11,7 @@ use super::drive::Driven;
 use super::fault::{Failure, Fault};
 use super::http::{Answer, Http, HttpError, Key};
 use super::load::Sent;
+use super::log_watch::LogWatch;
 use super::manifest::Times;
 use super::session::{Peer, Profile, Session};
 use super::watch::{Expect, Watch, listing};
@@ -133,6 +134,7 @@ struct Generation<'a> {
     /// The name of a video whose work goes on.
     job: Option<String>,
     asked: Instant,
+    log: LogWatch,
 }
 
 impl<'a> Generation<'a> {
@@ -152,11 +154,13 @@ impl<'a> Generation<'a> {
             pending: Some(receiver),
             job: None,
             asked: Instant::now(),
+            log: LogWatch::new(session.options),
         }
     }
 
-    /// Fails when the request did.
+    /// Fails when the request did, or when the server says in its log that another backend does it.
     fn check(&mut self, session: &Session<'_>) -> Result<(), Failure> {
+        self.log.check()?;
         if let Some(pending) = &self.pending {
             match pending.try_recv() {
                 Err(TryRecvError::Empty) => {}

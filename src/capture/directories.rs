@@ -38,7 +38,8 @@ pub fn prepare(
         (Some(server), local) => (server.clone(), local.clone().unwrap_or_else(|| PathBuf::from(server))),
         (None, Some(local)) => (absolute(local)?, local.clone()),
         (None, None) if profiler.is_loopback() => {
-            let local = create(folder)?;
+            // A folder of its own: a profile whose client was killed may still be written, and must not get in here.
+            let local = create(&folder.join(unique.replace('/', "-")))?;
             return Ok(Directories {
                 server: Some(absolute(&local)?),
                 local,

@@ -93,12 +93,18 @@ fn judge_phase(
     Ok(notes)
 }
 
-/// Copies the files to where they belong, unless the server wrote them there.
+/// Puts the files where they belong: those that the server wrote into the capture's folder are moved, others copied.
 pub fn keep(profile: &Profile, root: &Path, target: &Path) -> Result<Vec<ManifestFile>, Failure> {
     let mut kept = Vec::new();
     for file in &profile.found.files {
         let path = target.join(file_name(&file.path));
-        if !is_same(&file.path, &path) {
+        if file.path.starts_with(root) {
+            fs::rename(&file.path, &path).map_err(|error| cannot_write(&path, &error))?;
+            if let Some(emptied) = file.path.parent() {
+                // What else the server wrote stays there, and its folder with it.
+                let _ = fs::remove_dir(emptied);
+            }
+        } else if !is_same(&file.path, &path) {
             fs::create_dir_all(target).map_err(|error| cannot_write(target, &error))?;
             fs::copy(&file.path, &path).map_err(|error| cannot_write(&path, &error))?;
             let copied = sha256_of(&path).map_err(|error| cannot_write(&path, &error))?;

@@ -17,11 +17,13 @@ use super::http::Http;
 use super::interrupt::Interrupt;
 use super::keep;
 use super::load::Load;
+use super::log_watch::refuse_fallback;
 use super::manifest::{self, Manifest, ManifestProfile, ManifestWorkload, SCHEMA};
 use super::options::CaptureOptions;
+use super::protocol::ignores_by_stage;
 use super::session::{Peer, Profile, Session};
+use super::trace_file::TraceFile;
 use super::workload::Phase;
-use crate::source;
 
 /// A capture that was made.
 #[derive(Debug)]
@@ -128,7 +130,12 @@ fn finish(
     let files = keep::keep(&profile, folder, target)?;
     let mut sent = profile.driven.prefill;
     sent.add_all(profile.driven.decode);
+    let told =
+        |of: fn(&TraceFile) -> &Option<String>| profile.found.files.iter().find_map(|file| of(file).clone());
     Ok(ManifestProfile {
+        gpu: told(|file| &file.gpu),
+        runtime: told(|file| &file.runtime),
+        driver: told(|file| &file.driver),
         stage: stage.to_owned(),
         profiler: peer.http.address().to_string(),
         server_dir: profile.server_dir,
@@ -137,23 +144,6 @@ fn finish(
         files,
         left_out: profile.found.others,
     })
-}
-
-/// Refuses what a server does that hands its work to the diffusers library: nothing of it is the server's own.
-fn refuse_fallback(options: &CaptureOptions) -> Result<(), Failure> {
-    for log in &options.server_logs {
-        let found = source::scan_log(log, options.limits).map_err(|error| {
-            Failure::usage("cannot read the server's log", error.to_string(), error.help())
-        })?;
-        if let Some(found) = found {
-            return Err(Failure::new(
-                "the server runs a diffusers backend",
-                format!("{}:{}: {}", found.path.display(), found.line, found.text),
-                "serve a model that the server runs by its own code; a profile of this one says nothing about it",
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// What is profiled, with the names of the folders.
@@ -232,6 +222,14 @@ impl Peers {
             return Err(Failure::usage(
                 format!("{framework} cannot tell the stages apart"),
                 "--profile-by-stage was given, and its profiler has no such request",
+                "leave it out: prefill and decode are captured one after the other anyway",
+            ));
+        }
+        let version = self.profiler(None).server.version.as_deref();
+        if options.by_stage && ignores_by_stage(framework, version) {
+            return Err(Failure::usage(
+                format!("{framework} {} cannot tell the stages apart", version.unwrap_or_default()),
+                "--profile-by-stage was given, and its profiler ignores such a request before 0.5.2",
                 "leave it out: prefill and decode are captured one after the other anyway",
             ));
         }

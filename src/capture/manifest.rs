@@ -92,6 +92,15 @@ pub struct ManifestProfile {
     pub profiler: String,
     /// Where that server was told to write.
     pub server_dir: Option<String>,
+    /// The name of the GPU, where a trace tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+    /// The GPU's runtime and its version, such as `cuda 12.4`, where a trace tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// What the driver supports, in the same words, where a trace tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
     /// Requests and tokens, as the server counted them.
     pub sent: ManifestSent,
     /// How long everything took, in milliseconds.

@@ -17,6 +17,7 @@ mod http;
 mod interrupt;
 mod keep;
 mod load;
+mod log_watch;
 mod make;
 mod manifest;
 mod options;

@@ -10,7 +10,7 @@ use super::framework::Framework;
 use super::http::{Answer, Http, HttpError, Key};
 use super::interrupt::Interrupt;
 use super::options::Timings;
-use super::protocol::{Start, refusal, start_body};
+use super::protocol::{Start, has_begun_in_part, refusal, start_body};
 
 const STOPPED: &str = "the profile was stopped; the next capture can start";
 
@@ -87,6 +87,12 @@ impl<'a> Profiler<'a> {
                 may_run = self.may_run();
                 state
             }
+            // A router that started some of its workers: those must not be left running.
+            None if refused.is_partial => {
+                let state = self.disarm();
+                may_run = self.may_run();
+                state
+            }
             Some(Fault::Conflict) => "somebody else's profile runs and was left alone".to_owned(),
             Some(Fault::Refused | Fault::Unreachable) => "the profiler was not started".to_owned(),
             _ => "the profiler was not started by this capture".to_owned(),
@@ -112,6 +118,7 @@ impl<'a> Profiler<'a> {
         self.pending = None;
         let failure = |fault: Option<Fault>, detail: String, help: &str| Refused {
             fault,
+            is_partial: false,
             failure: Failure::new("the profiler could not be started", detail, help),
         };
         let answer =
@@ -127,19 +134,24 @@ impl<'a> Profiler<'a> {
             };
             return Err(failure(Some(fault), error.detail, help));
         }
-        match answer.json().as_ref().and_then(refusal) {
+        let told = answer.json();
+        match told.as_ref().and_then(refusal) {
             None => Ok(()),
-            Some(words) => Err(failure(
-                None,
-                format!(
-                    "POST {}/start_profile answered {}, and in its text: {}",
-                    self.http.address(),
-                    answer.status,
-                    self.http.shown(&words)
-                ),
-                "wait until the profile that runs is over, or look into the server's log",
-            )),
+            Some(words) => Err(Refused {
+                is_partial: told.as_ref().is_some_and(has_begun_in_part),
+                ..failure(
+                    None,
+                    self.refused_inside("/start_profile", &answer, &words),
+                    "wait until the profile that runs is over, or look into the server's log",
+                )
+            }),
         }
+    }
+
+    /// An answer whose status says success and whose text does not.
+    fn refused_inside(&self, path: &str, answer: &Answer, words: &str) -> String {
+        let (address, status, words) = (self.http.address(), answer.status, self.http.shown(words));
+        format!("POST {address}{path} answered {status}, and in its text: {words}")
     }
 
     /// Fails when the start was answered meanwhile, and not with success.
@@ -155,7 +167,12 @@ impl<'a> Profiler<'a> {
         };
         let answer = answer.map_err(|error| failed(error.detail, error.fault))?;
         match Fault::of_status(answer.status) {
-            None => Ok(()),
+            None => match answer.json().as_ref().and_then(refusal) {
+                None => Ok(()),
+                Some(words) => {
+                    Err(failed(self.refused_inside("/stop_profile", &answer, &words), Fault::Internal))
+                }
+            },
             Some(fault) => {
                 let error = self.http.refusal(fault, &Method::POST, "/stop_profile", &answer);
                 Err(failed(error.detail, fault))
@@ -165,7 +182,7 @@ impl<'a> Profiler<'a> {
 
     /// Stops a profile that did not end by itself; whether one was running.
     pub fn stop_late(&mut self) -> bool {
-        self.may_stop && self.stops == 0 && self.send_stop().is_ok_and(|answer| answer.is_success())
+        self.may_stop && self.stops == 0 && self.send_stop().is_ok() && self.was_stopped
     }
 
     /// Leaves the server as usable as it can be, and says in which state that is.
@@ -182,7 +199,14 @@ impl<'a> Profiler<'a> {
         }
         let outcome = self.send_stop();
         match (outcome, self.framework) {
-            (Ok(answer), _) if answer.is_success() => STOPPED.to_owned(),
+            (Ok(_), _) if self.was_stopped => STOPPED.to_owned(),
+            (Ok(answer), _) if answer.is_success() => {
+                let words = answer.json().as_ref().and_then(refusal).unwrap_or_default();
+                format!(
+                    "the stop request was not carried out everywhere ({}); the profile may still run",
+                    self.http.shown(&words)
+                )
+            }
             (Ok(Answer { status: 500, .. }), Framework::Sglang) => {
                 self.is_over = true;
                 "no profile was running when stop was asked: it is over, or still armed for requests to come. The next start replaces it".to_owned()
@@ -205,7 +229,9 @@ impl<'a> Profiler<'a> {
         self.stops += 1;
         let limit = self.timings.profile + Duration::from_secs(30);
         let answer = self.http.send(Method::POST, "/stop_profile", Key::Admin, None, limit);
-        self.was_stopped = answer.as_ref().is_ok_and(Answer::is_success);
+        let is_carried_out =
+            |answer: &Answer| answer.is_success() && answer.json().as_ref().and_then(refusal).is_none();
+        self.was_stopped = answer.as_ref().is_ok_and(is_carried_out);
         answer
     }
 }
@@ -221,5 +247,7 @@ pub struct NotStarted {
 /// A start that was not accepted.
 struct Refused {
     fault: Option<Fault>,
+    /// Whether some of a router's workers accepted it all the same.
+    is_partial: bool,
     failure: Failure,
 }

@@ -74,26 +74,46 @@ pub fn counted_steps(framework: Framework, num_steps: u32, is_prefill: bool) -> 
     }
 }
 
-/// Whether a start is answered only when the steps have run: SGLang before 0.5.2.
+/// Whether a start is answered only when the steps have run: SGLang before 0.5.2, and any that does not tell.
 pub fn answers_at_the_end(framework: Framework, version: Option<&str>) -> bool {
-    let Some(version) = version else { return framework == Framework::Sglang };
+    framework == Framework::Sglang && version.is_none_or(|version| numbers(version) < (0, 5, 2))
+}
+
+/// Whether a version ignores that files by stage are asked for: SGLang before 0.5.2.
+pub fn ignores_by_stage(framework: Framework, version: Option<&str>) -> bool {
+    framework == Framework::Sglang && version.is_some_and(|version| numbers(version) < (0, 5, 2))
+}
+
+/// The first three numbers of a version.
+fn numbers(version: &str) -> (u32, u32, u32) {
     let mut numbers = version.split('.').map(|part| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<u32>().unwrap_or(0)
     });
     let mut next = || numbers.next().unwrap_or(0);
-    framework == Framework::Sglang && (next(), next(), next()) < (0, 5, 2)
+    (next(), next(), next())
 }
 
 /// The first reason why a start was not accepted although its status is 200, in the server's words.
 pub fn refusal(body: &Value) -> Option<String> {
     let is_refused = body.get("success") == Some(&Value::Bool(false))
         || body.get("ok") == Some(&Value::Bool(false))
-        || body.get("successful") == Some(&json!(0))
-        || body.get("failed").and_then(Value::as_u64).is_some_and(|failed| failed > 0);
+        || count_of(body, "successful") == Some(0)
+        || count_of(body, "failed").is_some_and(|failed| failed > 0);
     is_refused.then(|| {
         body.get("message").and_then(Value::as_str).unwrap_or("the server reports no success").to_owned()
     })
+}
+
+/// Whether a router's answer says that some of its workers did it, and others not.
+pub fn has_begun_in_part(body: &Value) -> bool {
+    count_of(body, "successful").is_some_and(|count| count > 0) && refusal(body).is_some()
+}
+
+/// How many workers a router means, whether it counts them or lists them.
+fn count_of(body: &Value, key: &str) -> Option<u64> {
+    let value = body.get(key)?;
+    value.as_u64().or_else(|| Some(value.as_array()?.len() as u64))
 }
 
 #[cfg(test)]
@@ -144,7 +164,12 @@ mod tests {
         let words = "Profiling is already in progress";
         assert_eq!(refusal(&json!({"success": false, "message": words})).as_deref(), Some(words));
         assert!(refusal(&json!({"successful": 1, "failed": 1, "total_workers": 2})).is_some());
+        assert!(refusal(&json!({"successful": ["a"], "failed": [{"worker": "b"}]})).is_some());
         assert_eq!(refusal(&json!({"successful": 2, "failed": 0})), None);
+        for (successful, failed, wanted) in [(1, 1, true), (0, 2, false), (2, 0, false)] {
+            let body = json!({"successful": successful, "failed": failed});
+            assert_eq!(has_begun_in_part(&body), wanted, "{body}");
+        }
         assert_eq!(refusal(&json!({"message": "Profiling started"})), None);
         assert_eq!(refusal(&json!("Start profiling.")), None);
     }

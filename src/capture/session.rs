@@ -13,6 +13,7 @@ use super::fault::Failure;
 use super::framework::Framework;
 use super::http::Http;
 use super::interrupt::Interrupt;
+use super::log_watch::LogWatch;
 use super::manifest::Times;
 use super::options::CaptureOptions;
 use super::profiler::{NotStarted, Profiler, stop_others};
@@ -172,7 +173,11 @@ impl Session<'_> {
         notes: &mut Vec<String>,
     ) -> Result<Found, Failure> {
         let begin = Instant::now();
-        drive.run(&mut || running.check())?;
+        let mut log = LogWatch::new(self.options);
+        drive.run(&mut || {
+            running.check()?;
+            log.check()
+        })?;
         times.drive = begin.elapsed();
         if self.interrupt.is_set() {
             return Err(Failure::interrupted());
@@ -187,8 +192,10 @@ impl Session<'_> {
             }
         }
         let begin = Instant::now();
+        (self.progress)("waiting for the server's files");
         let waited = watch.wait(self.options.timings.profile, &mut || {
             running.check()?;
+            log.check()?;
             drive.keep_on()
         });
         let found = match waited {

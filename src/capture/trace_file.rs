@@ -30,6 +30,12 @@ pub struct TraceFile {
     pub steps: Steps,
     /// GPU kernels.
     pub kernels: u64,
+    /// The GPU's name, where the file tells.
+    pub gpu: Option<String>,
+    /// The GPU's runtime and its version, such as `cuda 12.4`, where the file tells.
+    pub runtime: Option<String>,
+    /// What the driver supports, in the same words.
+    pub driver: Option<String>,
 }
 
 /// Steps by what they do, as the engine marks them.
@@ -140,6 +146,9 @@ pub fn verify(path: &Path, limits: Limits) -> Result<Verified, Failure> {
         }),
         steps: steps(&trace),
         kernels: trace.kernel_count() as u64,
+        gpu: trace.header.devices.first().map(|device| device.name.clone()).filter(|name| !name.is_empty()),
+        runtime: trace.header.runtime(),
+        driver: trace.header.driver(),
     })))
 }
 
@@ -177,9 +186,10 @@ fn steps(trace: &Trace) -> Steps {
     steps
 }
 
-/// The batch that a decode step's mark tells: `step[DECODE bs=16]`, `execute_context_0(0)_generation_16(16)`.
+/// The batch that a decode step's mark tells: `step[DECODE bs=16]`, `execute_context_0(0)_generation_16(16)`,
+/// `execute_new_0_cached_16`.
 fn batch(text: &str) -> Option<u64> {
-    let rest = text.split_once("bs=").or_else(|| text.split_once("generation_"))?.1;
+    let rest = ["bs=", "generation_", "_cached_"].iter().find_map(|key| text.split_once(key))?.1;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
@@ -216,6 +226,7 @@ mod tests {
     fn the_batch_is_read_from_the_mark() {
         assert_eq!(batch("step[DECODE bs=16 g_sq=1]"), Some(16));
         assert_eq!(batch("execute_context_0(0)_generation_8(8)"), Some(8));
+        assert_eq!(batch("execute_new_0_cached_31"), Some(31));
         assert_eq!(batch("step[DECODE]"), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Knows nothing of what a trace means.
 
 mod error;
+mod follow_log;
 mod inflate;
 mod locate;
 mod name;
@@ -14,6 +15,7 @@ mod stored;
 mod text;
 
 pub use error::SourceError;
+pub use follow_log::LogFollower;
 pub use inflate::Defect;
 pub use locate::{Candidate, LeftOut, Located, locate};
 pub use name::{PathStage, Position, file_name, may_be_size, stage_of};

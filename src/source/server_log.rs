@@ -20,7 +20,7 @@ pub const MARKERS: [&str; 3] =
     ["falling back to diffusers backend", "using diffusers backend", "loaded diffusers pipeline"];
 
 /// Longest part of a line that is looked at; tracebacks and dumped requests can be longer.
-const LONGEST_LINE: u64 = 1 << 20;
+pub(super) const LONGEST_LINE: u64 = 1 << 20;
 
 /// A line of a log that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +66,21 @@ fn first(mut log: impl BufRead) -> std::io::Result<Option<(u64, String)>> {
             return Ok(None);
         }
         let is_whole = bytes.ends_with(b"\n");
-        let text = String::from_utf8_lossy(&bytes);
-        let lower = text.to_ascii_lowercase();
         number += 1;
-        if MARKERS.iter().any(|marker| lower.contains(marker)) {
-            return Ok(Some((number, shorten_middle(text.trim(), SHOWN))));
+        if let Some(text) = names_fallback(&bytes) {
+            return Ok(Some((number, text)));
         }
         if !is_whole {
             skip_line(&mut log)?;
         }
     }
+}
+
+/// A line as it may be shown, if it names the diffusers backend.
+pub(super) fn names_fallback(line: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(line);
+    let lower = text.to_ascii_lowercase();
+    MARKERS.iter().any(|marker| lower.contains(marker)).then(|| shorten_middle(text.trim(), SHOWN))
 }
 
 /// Reads to the end of a line without keeping it.

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::live_capture::{capture, short, vllm};
+use crate::live_capture::{capture, everything, short, vllm};
 use crate::live_fake::{Engine, Fake, Setup, Trick};
 use crate::support::{Run, STATE, Scratch, arg, run_in};
 
@@ -280,6 +280,42 @@ fn a_killed_client_is_noticed_by_the_next_one() {
         std::fs::remove_dir_all(scratch.path("capture")).unwrap();
         let third = capture(&fake, &scratch, &[local, &["--stage", "decode"]].concat());
         assert!(third.code == 0 && !third.stderr.contains("killed"), "{engine:?}: {}", third.stderr);
+    }
+}
+
+#[test]
+fn a_client_killed_while_it_stops_or_waits_leaves_a_server_for_the_next_capture() {
+    for (name, engine, trick) in [
+        ("stop", Engine::Vllm, Trick::SlowFlush(700)),
+        ("flush", Engine::Vllm, Trick::GrowingFiles),
+        ("flush", Engine::Sglang, Trick::GrowingFiles),
+        ("steps", Engine::Sglang, Trick::SlowFlush(700)),
+    ] {
+        for signal in ["-KILL", "-INT"] {
+            let what = format!("{name} {engine:?} {signal}");
+            let scratch = Scratch::new("live-killed-late");
+            let fake = Fake::start(vllm(engine, &scratch).trick(trick));
+            let local: &[&str] = if engine == Engine::Vllm { &["--local-dir", "server"] } else { &[] };
+            let more = [local, &["--stage", "decode"]].concat();
+            let has_file = || {
+                let dir = scratch.path(if engine == Engine::Vllm { "server" } else { "capture" });
+                dir.exists() && everything(&dir).iter().any(|(path, _)| path.extension().is_some())
+            };
+            let asked = |what: &str| fake.calls().iter().any(|call| call.path == what);
+            let ended = signalled(signal, &fake, &scratch, &more, || match name {
+                "stop" => asked("/stop_profile"),
+                "flush" => has_file(),
+                // The engine writes, and nothing of it is to be seen.
+                _ => asked("/start_profile"),
+            });
+            assert_eq!(ended.code, if signal == "-KILL" { -1 } else { 5 }, "{what}: {}", ended.stderr);
+            std::fs::remove_dir_all(scratch.path("capture")).unwrap();
+            let next = capture(&fake, &scratch, &more);
+            assert_eq!(next.code, 0, "{what}: {}{}", next.stdout, next.stderr);
+            assert!(next.stdout.contains("3 steps (0 prefill, 3 decode)"), "{what}: {}", next.stdout);
+            assert_eq!(next.stderr.contains("was killed"), signal == "-KILL", "{what}: {}", next.stderr);
+            assert!(!fake.is_profiling(), "{what}");
+        }
     }
 }
 

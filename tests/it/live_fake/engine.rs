@@ -87,6 +87,9 @@ impl Active {
             }
             let mut text = Vec::new();
             synth::write_rank(&workload, rank, &mut text).unwrap();
+            if setup.version == Some("0.11.2") {
+                text = older_marks(&text);
+            }
             let name = file_name(setup, &self.prefix, number, rank, suffix);
             let bytes = if name.ends_with(".gz") { gzip(&text) } else { text };
             put(setup, &self.dir.join(name), bytes);
@@ -99,7 +102,21 @@ impl Active {
 }
 
 fn file_name(setup: &Setup, prefix: &str, number: u64, rank: u32, suffix: &str) -> String {
+    // SGLang up to 0.5.2 spelled its enumeration as the Python of the day did.
+    let suffix = match (setup.version, suffix) {
+        (Some("0.5.2"), "-EXTEND") if setup.has(Trick::Python310) => "-ForwardMode.EXTEND",
+        (Some("0.5.2"), "-DECODE") if setup.has(Trick::Python310) => "-ForwardMode.DECODE",
+        (Some("0.5.2"), "-EXTEND") => "-1",
+        (Some("0.5.2"), "-DECODE") => "-2",
+        (_, suffix) => suffix,
+    };
     match setup.engine {
+        Engine::VllmOld if setup.version == Some("0.14.1") => {
+            format!("3f2a-rank-{rank}.{number}.pt.trace.json.gz")
+        }
+        Engine::VllmOld if setup.version == Some("0.11.2") => {
+            format!("3f2a-rank-{rank}.{number}.pt.trace.json")
+        }
         Engine::Sglang | Engine::SglangOld => {
             format!("1795485900.{number:07}-TP-{rank}{suffix}.trace.json.gz")
         }
@@ -108,6 +125,23 @@ fn file_name(setup: &Setup, prefix: &str, number: u64, rank: u32, suffix: &str) 
         Engine::SglangDiffusion => format!("r{number}-{suffix}-global-rank{rank}.trace.json.gz"),
         Engine::TokenSpeed => format!("20261124-0102{number:02}-TP{rank}{suffix}.trace.json.gz"),
     }
+}
+
+/// A trace with the marks of vLLM 0.11: `execute_new_<n>_cached_<m>` in the place of today's.
+fn older_marks(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let mut parts = text.split("\"execute_");
+    let mut older = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (mark, rest) = part.split_once('"').unwrap();
+        let number = |key: &str| {
+            let after = mark.split_once(key).unwrap().1;
+            after.split(|c: char| !c.is_ascii_digit()).next().unwrap()
+        };
+        let (new, cached) = (number("context_"), number("generation_"));
+        older.push_str(&format!("\"execute_new_{new}_cached_{cached}\"{rest}"));
+    }
+    older.into_bytes()
 }
 
 /// A request of a diffusion server that asks for its own profile.

@@ -76,12 +76,24 @@ pub enum Trick {
     PrefillWorker,
     /// A worker that does decode alone.
     DecodeWorker,
+    /// A router whose second worker refuses the start.
+    PartlyStarted,
+    /// A router whose second worker refuses the stop.
+    PartlyStopped,
+    /// SGLang beside gRPC: its profiler takes POST, and nothing else is there.
+    Sidecar,
+    /// SGLang on Python 3.10, where the stage in a file's name is spelled otherwise.
+    Python310,
+    /// This log says that the work is handed to another backend, once the profile was asked for.
+    FallsBack,
 }
 
 /// A server to start.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub engine: Engine,
+    /// Another version than the engine's usual one here.
+    pub version: Option<&'static str>,
     /// Where vLLM writes.
     pub dir: PathBuf,
     pub ranks: u32,
@@ -98,6 +110,7 @@ impl Setup {
     pub fn new(engine: Engine) -> Self {
         Self {
             engine,
+            version: None,
             dir: PathBuf::new(),
             ranks: 1,
             api_key: None,
@@ -107,6 +120,18 @@ impl Setup {
             tls: None,
             workers: Vec::new(),
         }
+    }
+
+    /// The version that it tells, or would tell if it had such an endpoint.
+    pub fn version(&self) -> &'static str {
+        self.version.unwrap_or(match self.engine {
+            Engine::Sglang | Engine::SglangDiffusion => "0.5.23",
+            Engine::SglangOld => "0.4.6.post5",
+            Engine::Vllm => "0.32.0",
+            Engine::VllmOld => "0.20.2",
+            Engine::TensorRtLlm => "1.3.0",
+            Engine::TokenSpeed => "0.1.1",
+        })
     }
 
     pub fn trick(mut self, trick: Trick) -> Self {
@@ -286,7 +311,7 @@ impl Shared {
         }
         let info = || {
             json!({
-                "version": if engine == Engine::Sglang { "0.5.23" } else { "0.4.6.post5" },
+                "version": self.setup.version(),
                 "tp_size": self.setup.ranks, "dp_size": 1, "pp_size": 1, "max_running_requests": self.setup.max_running,
                 "model_path": "/models/tiny", "api_key": self.setup.api_key, "admin_api_key": self.setup.admin_key,
                 "launch_command": "python -m sglang.launch_server --api-key leaked-by-the-server",
@@ -300,11 +325,14 @@ impl Shared {
             Engine::TokenSpeed => "tokenspeed",
             Engine::SglangDiffusion => return None,
         };
+        // Older versions have the older names alone.
+        let has_new_names = engine == Engine::Sglang && self.setup.version != Some("0.5.2");
         match path {
+            _ if self.setup.has(Trick::Sidecar) => None,
             "/v1/models" => Some(json!({"data": [{"id": "tiny", "owned_by": owner}]})),
-            "/server_info" => (engine == Engine::Sglang).then(info),
+            "/server_info" => has_new_names.then(info),
             "/get_server_info" => (is_sglang || engine == Engine::TokenSpeed).then(info),
-            "/model_info" if is_sglang => {
+            "/model_info" | "/get_model_info" if is_sglang && (has_new_names || path != "/model_info") => {
                 Some(json!({"disaggregation_mode": if self.setup.has(Trick::PrefillWorker) {
                     json!("prefill")
                 } else if self.setup.has(Trick::DecodeWorker) {
@@ -314,9 +342,9 @@ impl Shared {
                 }}))
             }
             "/version" => match engine {
-                Engine::Vllm => Some(json!({"version": "0.32.0"})),
-                Engine::VllmOld => Some(json!({"version": "0.20.2"})),
-                Engine::TensorRtLlm => Some(json!({"version": "1.3.0"})),
+                Engine::Vllm | Engine::VllmOld | Engine::TensorRtLlm => {
+                    Some(json!({"version": self.setup.version()}))
+                }
                 Engine::Sglang | Engine::SglangOld | Engine::TokenSpeed | Engine::SglangDiffusion => None,
             },
             _ => None,
@@ -326,6 +354,16 @@ impl Shared {
     fn diffuse(&self, request: &Request, stream: &mut impl Write) {
         let body = request.json();
         let is_video = request.path == "/v1/videos";
+        if body["profile"] == Value::Bool(true) && self.setup.has(Trick::FallsBack) {
+            let log = self.setup.dir.join("server.log");
+            let mut log = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+            log.write_all(b"WARNING: Falling back to diffusers backend\n").unwrap();
+            // It does the work, and writes nothing of it.
+            while self.is_alive() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            return;
+        }
         if body["profile"] == Value::Bool(true) && !self.setup.has(Trick::VideoFails) {
             let number = self.profiles.fetch_add(1, Ordering::SeqCst);
             let timesteps = body["num_profiled_timesteps"].as_u64().unwrap();

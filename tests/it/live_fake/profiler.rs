@@ -31,6 +31,9 @@ impl Shared {
         if self.setup.has(Trick::ResetsStart) {
             return;
         }
+        if self.setup.has(Trick::PartlyStarted) {
+            return http::answer(stream, 200, "", &fan_out(true));
+        }
         let answer = match self.setup.engine {
             Engine::Sglang => "Start profiling.\n".to_owned(),
             Engine::Vllm | Engine::VllmOld | Engine::SglangDiffusion => String::new(),
@@ -108,6 +111,9 @@ impl Shared {
         if let Some(mut profile) = stopped {
             profile.write(&self.setup, number, "");
         }
+        if self.setup.has(Trick::PartlyStarted) || self.setup.has(Trick::PartlyStopped) {
+            return http::answer(stream, 200, "", &fan_out(self.setup.has(Trick::PartlyStopped)));
+        }
         match self.setup.engine {
             Engine::Vllm | Engine::VllmOld => http::answer(stream, 200, "", ""),
             Engine::Sglang | Engine::SglangOld if was_active => {
@@ -119,4 +125,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// What a router answers that asked two workers.
+fn fan_out(is_partial: bool) -> String {
+    let failed = u32::from(is_partial);
+    let message = if is_partial { "worker http://w2 refused" } else { "all workers answered" };
+    json!({"successful": 2 - failed, "failed": failed, "total_workers": 2, "message": message}).to_string()
 }
