@@ -137,10 +137,10 @@ break_at() {
   "$profgate" capture --url "$url" --output "$work/$name" --decode-batch 4 "${where[@]}" "$@" \
     > "$work/$name.out" 2> "$work/$name.err" &
   client=$!
-  for _ in $(seq 3000); do
+  for _ in $(seq 12000); do
     ! grep -qF -- "$text" "$work/$name.err" || break
     kill -0 "$client" 2>/dev/null || break
-    sleep 0.02
+    sleep 0.005
   done
   sleep "${delay:-0}"
   kill "-$signal" "$client" 2>/dev/null || die "capture $name ended before it said: $text"
@@ -212,11 +212,11 @@ after int-record-next
 break_at int-prefill INT 'recording' --stage prefill --num-steps 200 --prefill-shape 1024:1
 after int-prefill-next
 if [ "$engine" = vllm ]; then
-  break_at int-stop INT 'stopping the profile' --stage decode --warmup 2 --num-steps 800
+  break_at int-stop INT 'stopping the profile' --stage decode --warmup 2 --num-steps 100
   after int-stop-next
 fi
 
-break_at int-flush INT "waiting for the server's files" --stage prefill --num-steps 150 --prefill-shape 64:1
+break_at int-flush INT "waiting for the server's files" --stage prefill --num-steps 80 --prefill-shape 64:1
 after int-flush-next
 
 # killed NAME: what the next capture says of the client that was killed.
@@ -234,7 +234,7 @@ killed kill-start-next
 delay=1.5 break_at kill-workload KILL 'recording' --stage decode --warmup 2 --num-steps 1000
 killed kill-workload-next
 if [ "$engine" = vllm ]; then
-  break_at kill-stop KILL 'stopping the profile' --stage decode --warmup 2 --num-steps 800
+  break_at kill-stop KILL 'stopping the profile' --stage decode --warmup 2 --num-steps 100
 else
   # A profile that ends by itself is stopped only after a failure, such as Ctrl-C.
   "$profgate" capture --url "$url" --output "$work/kill-stop" --decode-batch 4 --stage decode --warmup 2 \
@@ -251,7 +251,7 @@ else
   wait "$client" || true
 fi
 killed kill-stop-next
-break_at kill-flush KILL "waiting for the server's files" --stage prefill --num-steps 150 --prefill-shape 64:1
+break_at kill-flush KILL "waiting for the server's files" --stage prefill --num-steps 80 --prefill-shape 64:1
 killed kill-flush-next
 
 say 'no key in any file or word'
