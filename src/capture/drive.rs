@@ -198,9 +198,17 @@ impl<'a> Drive<'a> {
         check: &mut dyn FnMut() -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Some(streams) = &mut self.streams else { return Ok(()) };
-        let goal = streams.slowest() + steps;
+        let from = streams.slowest();
+        let goal = from + steps;
         let begin = Instant::now();
-        while streams.slowest() < goal && streams.poll()? {
+        while streams.slowest() < goal {
+            if !streams.poll()? {
+                let ran = streams.slowest() - from;
+                if ran < u64::from(self.options.num_steps) {
+                    return Err(over_too_early(ran, self.options.num_steps));
+                }
+                break;
+            }
             check()?;
             if begin.elapsed() > self.options.timings.profile {
                 return Err(Failure::new(
@@ -219,6 +227,15 @@ impl<'a> Drive<'a> {
         }
         Ok(())
     }
+}
+
+/// A busy machine can take longer to start its profiler than the batch lasts.
+fn over_too_early(ran: u64, wanted: u32) -> Failure {
+    Failure::new(
+        "the decode batch was over too early",
+        format!("{ran} of {wanted} steps ran after the profiler was started"),
+        "raise the tokens of --decode-shape, or profile when the machine is less busy",
+    )
 }
 
 fn too_few(streams: &Streams, is_under_way: bool) -> Failure {

@@ -143,6 +143,21 @@ fn a_workload_that_fails_or_does_other_work_stops_the_profile() {
 }
 
 #[test]
+fn a_batch_that_is_over_before_the_profiler_runs_is_no_capture() {
+    for engine in [Engine::Vllm, Engine::Sglang] {
+        let scratch = Scratch::new("live-over");
+        let fake = Fake::start(vllm(engine, &scratch).trick(Trick::SlowStart(1500)));
+        let local: &[&str] = if engine == Engine::Vllm { &["--local-dir", "server"] } else { &[] };
+        let more = [local, &["--stage", "decode", "--decode-shape", "1:60"]].concat();
+        let run = capture(&fake, &scratch, &more);
+        assert_eq!(run.code, 5, "{engine:?}: {}{}", run.stdout, run.stderr);
+        assert!(run.stderr.contains("the decode batch was over too early"), "{engine:?}: {}", run.stderr);
+        assert!(run.stderr.contains("the profile was stopped"), "{engine:?}: {}", run.stderr);
+        assert!(!fake.is_profiling(), "{engine:?}");
+    }
+}
+
+#[test]
 fn what_would_end_a_server_is_never_sent() {
     let fake = Fake::start(Setup { max_running: 8, ..Setup::new(Engine::Sglang) });
     let vllm = Fake::start(Setup::new(Engine::Vllm));

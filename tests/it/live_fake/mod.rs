@@ -50,6 +50,8 @@ pub enum Trick {
     MissingRank(u32),
     /// The files take so many milliseconds, and the engine stands still meanwhile.
     SlowFlush(u64),
+    /// The start takes so many milliseconds, and the requests go on meanwhile.
+    SlowStart(u64),
     /// The server ends when it has answered the start.
     DiesAfterStart,
     /// The connection ends instead of an answer to the start.

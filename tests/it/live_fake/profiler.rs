@@ -24,6 +24,11 @@ impl Shared {
         if self.setup.has(Trick::Stub) {
             return http::answer(stream, 200, "", "{\"status\":\"ok\"}");
         }
+        if let Some(Trick::SlowStart(ms)) =
+            self.setup.tricks.iter().find(|trick| matches!(trick, Trick::SlowStart(_)))
+        {
+            std::thread::sleep(Duration::from_millis(*ms));
+        }
         if let Some(refused) = self.arm(&body) {
             let (status, text) = refused;
             return http::answer(stream, status, "", &text);
