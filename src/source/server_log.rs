@@ -19,6 +19,9 @@ use crate::common::text::shorten_middle;
 pub const MARKERS: [&str; 3] =
     ["falling back to diffusers backend", "using diffusers backend", "loaded diffusers pipeline"];
 
+/// What stands before a marker where the line denies it.
+const DENIALS: [&str; 3] = ["not ", "never ", "without "];
+
 /// Longest part of a line that is looked at; tracebacks and dumped requests can be longer.
 pub(super) const LONGEST_LINE: u64 = 1 << 20;
 
@@ -80,7 +83,11 @@ fn first(mut log: impl BufRead) -> std::io::Result<Option<(u64, String)>> {
 pub(super) fn names_fallback(line: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(line);
     let lower = text.to_ascii_lowercase();
-    MARKERS.iter().any(|marker| lower.contains(marker)).then(|| shorten_middle(text.trim(), SHOWN))
+    let is_said = |marker: &str| {
+        let at = lower.find(marker);
+        at.and_then(|at| lower.get(..at)).is_some_and(|before| !DENIALS.iter().any(|no| before.ends_with(no)))
+    };
+    MARKERS.iter().any(|marker| is_said(marker)).then(|| shorten_middle(text.trim(), SHOWN))
 }
 
 /// Reads to the end of a line without keeping it.
@@ -120,9 +127,13 @@ mod tests {
 
     #[test]
     fn a_log_that_only_speaks_of_diffusers_is_none() {
-        for log in
-            ["", "Using sglang backend\n", "pip install diffusers\n", "using the diffusers backend is off\n"]
-        {
+        for log in [
+            "",
+            "Using sglang backend\n",
+            "pip install diffusers\n",
+            "using the diffusers backend is off\n",
+            "INFO Not using diffusers backend; native\n",
+        ] {
             assert_eq!(line_of(log), None, "{log}");
         }
     }
