@@ -151,6 +151,7 @@ run_refresh() {
 run_comment() {
   local failed=0
   args=(comment "$1" --github "--when=$INPUT_COMMENT")
+  add_option author "$INPUT_AUTHOR"
   [ "$INPUT_MODE" != comment ] || add_lines '' "$INPUT_EXTRA_ARGS"
   PROFGATE_TOKEN="$token" "$bin" "${args[@]}" || failed=$?
   if [ "$INPUT_MODE" = comment ]; then
@@ -205,7 +206,7 @@ if [ -z "${PROFGATE_DOCS_URL:-}" ] && [ -n "${ACTION_REPOSITORY:-}" ] && [ -n "$
 fi
 
 for name in mode config baseline baseline-dir catalog url framework capture-dir fail-on on-missing-baseline comment annotations \
-  summary report-dir report-path junit-path working-directory install version mirror; do
+  summary report-dir report-path junit-path author working-directory install version mirror; do
   variable="INPUT_$(printf '%s' "$name" | tr 'a-z-' 'A-Z_')"
   require_one_line "$name" "${!variable}"
 done

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{CommentArgs, CommentWhen, ForgeArg};
+use super::comment_job::{Job, variable};
 use super::context::Context;
 use super::error::CliError;
 use crate::publish::comment::{
-    self, Change, Comment, Forge, GitHub, HttpError, Marker, MergeRequest, News, Outcome, Patience,
-    PullRequest, Silence, When, upsert,
+    Comment, Forge, GitHub, HttpError, MergeRequest, News, Outcome, Patience, PullRequest, Silence, When,
+    upsert,
 };
 use crate::publish::github;
 use crate::report::{is_quiet, markdown};
@@ -53,15 +54,10 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<u8, CliError> {
         return Ok(0);
     }
     match publish(&job, args, &comment) {
-        Ok(outcome) => {
-            context.note(&said(&outcome));
-            if let Outcome::Created(posted) | Outcome::Updated(posted) = &outcome
-                && let Some(url) = &posted.url
-            {
-                context.print(&format!("{url}\n"))?;
-                if args.github {
-                    github::append_output(&environment(), "comment-url", url)?;
-                }
+        Ok(outcomes) => {
+            let urls = tell(&outcomes, context)?;
+            if let (true, Some(first)) = (args.github, urls.first()) {
+                github::append_output(&environment(), "comment-url", first)?;
             }
             Ok(0)
         }
@@ -80,6 +76,30 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<u8, CliError> {
     }
 }
 
+/// Says what became of each change's comment, prints where they are, and returns that.
+fn tell(outcomes: &[(u64, Outcome)], context: &Context) -> Result<Vec<String>, CliError> {
+    if outcomes.is_empty() {
+        context.note(&said(&Outcome::Silent(Silence::NoChange)));
+    }
+    let mut urls = Vec::new();
+    for (number, outcome) in outcomes {
+        match outcomes.len() {
+            1 => context.note(&said(outcome)),
+            count => context.note(&format!(
+                "pull request {number}, one of {count} that have this commit as their newest: {}",
+                said(outcome)
+            )),
+        }
+        if let Outcome::Created(posted) | Outcome::Updated(posted) = outcome
+            && let Some(url) = &posted.url
+        {
+            context.print(&format!("{url}\n"))?;
+            urls.push(url.clone());
+        }
+    }
+    Ok(urls)
+}
+
 /// The comment as rendered here, without the marker of a file.
 fn body(report: &CheckReport) -> String {
     let text = markdown::comment(report);
@@ -92,7 +112,7 @@ fn read_report(path: &Path) -> Result<CheckReport, CliError> {
 }
 
 /// Reads a file of JSON; a failure says what it was to be and what to do.
-fn read_json<T>(
+pub(super) fn read_json<T>(
     path: &Path,
     what: &str,
     help: &str,
@@ -135,92 +155,12 @@ fn environment() -> github::Environment {
     github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") }
 }
 
-/// A variable of the environment; an empty one counts as absent.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// What this run is and which change it is about, from options first and from the environment else.
-struct Job {
-    forge: ForgeArg,
-    change: Change,
-    workflow: String,
-    run: u64,
-    attempt: u64,
-}
-
-impl Job {
-    fn of(args: &CommentArgs) -> Result<Self, CliError> {
-        let forge = match args.forge {
-            Some(forge) => forge,
-            None if variable("GITLAB_CI").is_some() && variable("GITHUB_ACTIONS").is_none() => {
-                ForgeArg::Gitlab
-            }
-            None => ForgeArg::Github,
-        };
-        let number_of = |name: &str| variable(name).and_then(|value| value.parse::<u64>().ok());
-        let (mut change, workflow, run, attempt) = match forge {
-            ForgeArg::Github => {
-                let mut change = github_change()?;
-                // A push names no pull request, but a commit by which one is found. That of an event which
-                // names one is another commit: a merge, or the default branch's.
-                if change.number.is_none() && args.number.is_none() {
-                    change.sha = change.sha.or_else(|| variable("GITHUB_SHA"));
-                }
-                // Jenkins counts its builds; the pull request of a multibranch build is the one that it names.
-                let run =
-                    change.run.or_else(|| number_of("GITHUB_RUN_ID")).or_else(|| number_of("BUILD_NUMBER"));
-                if variable("JENKINS_URL").is_some() {
-                    change.number = change.number.or_else(|| number_of("CHANGE_ID"));
-                }
-                let attempt = change.attempt.or_else(|| number_of("GITHUB_RUN_ATTEMPT"));
-                let workflow = change.workflow.clone().or_else(|| variable("GITHUB_WORKFLOW"));
-                (change, workflow, run, attempt)
-            }
-            ForgeArg::Gitlab => {
-                let change = Change {
-                    number: number_of("CI_MERGE_REQUEST_IID"),
-                    // In a pipeline for the merged result, CI_COMMIT_SHA is a commit that nobody wrote.
-                    sha: variable("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| variable("CI_COMMIT_SHA")),
-                    ..Change::default()
-                };
-                (change, variable("CI_JOB_NAME"), number_of("CI_PIPELINE_ID"), number_of("CI_JOB_ID"))
-            }
-        };
-        change.number = args.number.or(change.number);
-        change.sha = args.sha.clone().or(change.sha);
-        Ok(Self {
-            forge,
-            change,
-            workflow: args.id.clone().or(workflow).unwrap_or_else(|| "profgate".to_owned()),
-            run: run.unwrap_or(0),
-            attempt: attempt.unwrap_or(0),
-        })
-    }
-
-    fn marker(&self, report: &CheckReport) -> Marker {
-        let scenarios: Vec<&str> = report.scenarios.iter().map(|one| one.scenario.as_str()).collect();
-        let traces =
-            report.scenarios.iter().filter_map(|one| one.triage.as_ref()).flat_map(|one| &one.traces);
-        let gpus: Vec<&str> = traces.filter_map(|entry| entry.gpu.as_deref()).collect();
-        Marker {
-            id: Marker::id(&self.workflow, &scenarios, &gpus),
-            sha: self.change.sha.clone().unwrap_or_default(),
-            run: self.run,
-            attempt: self.attempt,
-        }
-    }
-}
-
-fn github_change() -> Result<Change, CliError> {
-    let Some(path) = variable("GITHUB_EVENT_PATH").map(PathBuf::from) else { return Ok(Change::default()) };
-    let help = "GITHUB_EVENT_PATH names it; unset it and give --pr and --sha";
-    read_json(&path, "the event", help, comment::change)
-}
-
 /// A failure to comment, in the words of an error; the caller decides whether it is one.
 fn failure(error: &HttpError, forge: ForgeArg) -> CliError {
     let help = match error.status() {
+        _ if error.is_busy() => {
+            "the host's rate limit was reached, and --max-wait ended before it was over; run the step again later"
+        }
         Some(401) => "the token is wrong or has expired",
         Some(403 | 404) if forge == ForgeArg::Gitlab => {
             "the token needs the scope `api` and the role of a reporter; a job's own CI_JOB_TOKEN cannot write notes"
@@ -230,7 +170,6 @@ fn failure(error: &HttpError, forge: ForgeArg) -> CliError {
              comment from a workflow that runs on `workflow_run`"
         }
         Some(422) => "the pull request may be locked",
-        Some(429) => "the host's rate limit was reached; run the step again later",
         _ => "the report is in the step summary and in report.json",
     };
     CliError {
@@ -250,7 +189,10 @@ fn missing(what: &str, help: &str) -> CliError {
     }
 }
 
-fn publish(job: &Job, args: &CommentArgs, comment: &Comment<'_>) -> Result<Outcome, CliError> {
+/// What became of the comment of each change that the run is about, with the change's number.
+type Outcomes = Vec<(u64, Outcome)>;
+
+fn publish(job: &Job, args: &CommentArgs, comment: &Comment<'_>) -> Result<Outcomes, CliError> {
     let patience = Patience { answer: ANSWER, waiting: Duration::from_secs(args.max_wait) };
     match job.forge {
         ForgeArg::Github => on_github(job, args, comment, patience),
@@ -278,7 +220,7 @@ fn on_github(
     args: &CommentArgs,
     comment: &Comment<'_>,
     patience: Patience,
-) -> Result<Outcome, CliError> {
+) -> Result<Outcomes, CliError> {
     let api =
         args.api.clone().or_else(|| variable("GITHUB_API_URL")).unwrap_or_else(|| GITHUB_API.to_owned());
     let repository = args
@@ -289,20 +231,36 @@ fn on_github(
     let token = token(args, &["PROFGATE_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"])?;
     let github =
         GitHub::new(&api, &repository, &token, patience).map_err(|error| failure(&error, job.forge))?;
-    let number = match (job.change.number, &job.change.sha) {
-        (Some(number), _) => number,
-        (None, Some(sha)) => {
-            let found = github.find(sha, job.change.branch.as_deref());
-            match found.map_err(|error| failure(&error, job.forge))? {
-                Some(number) => number,
-                // It was updated or merged meanwhile, or the branch has no pull request.
-                None => return Ok(Outcome::Silent(Silence::NoChange)),
-            }
-        }
+    let told = |error: HttpError| failure(&error, job.forge);
+    let numbers = match (job.change.number, &job.change.sha) {
+        (Some(number), _) => vec![number],
+        // None when it was updated or merged meanwhile, or the branch has no pull request; several where one commit is
+        // proposed to several branches.
+        (None, Some(sha)) => github.find(sha, job.change.branch.as_deref()).map_err(told)?,
         (None, None) => return Err(missing("no pull request is named", "give --pr NUMBER")),
     };
-    let pull = PullRequest { github: &github, number };
-    finish(&pull, comment, job.forge)
+    // What cannot be written to one of them is no reason to leave the others.
+    let outcomes: Vec<_> = numbers
+        .into_iter()
+        .map(|number| {
+            let pull = PullRequest { github: &github, number };
+            let mut marker = comment.marker.clone();
+            if job.may_be_merge {
+                marker.sha = judged(&pull, &marker.sha).map_err(told)?;
+            }
+            let comment = Comment { marker: &marker, ..comment.clone() };
+            finish(&pull, &comment, job.forge).map(|outcome| (number, outcome))
+        })
+        .collect();
+    outcomes.into_iter().collect()
+}
+
+/// The commit of a pull request that was judged, by the one that the CI had checked out: that may be a merge of both, made
+/// by the host or by the CI itself. Nothing when it cannot be told; then the number of the run decides alone.
+fn judged(pull: &PullRequest<'_>, sha: &str) -> Result<String, HttpError> {
+    let Some(parents) = pull.github.parents(sha)? else { return Ok(String::new()) };
+    let head = pull.head()?.filter(|head| parents.len() > 1 && parents.contains(head));
+    Ok(head.unwrap_or_else(|| sha.to_owned()))
 }
 
 fn on_gitlab(
@@ -310,7 +268,7 @@ fn on_gitlab(
     args: &CommentArgs,
     comment: &Comment<'_>,
     patience: Patience,
-) -> Result<Outcome, CliError> {
+) -> Result<Outcomes, CliError> {
     let api = args
         .api
         .clone()
@@ -329,7 +287,7 @@ fn on_gitlab(
     let page = variable("CI_PROJECT_URL").map(|url| format!("{url}/-/merge_requests/{number}"));
     let request = MergeRequest::new(&api, &project, number, &token, page, patience)
         .map_err(|error| failure(&error, job.forge))?;
-    finish(&request, comment, job.forge)
+    Ok(vec![(number, finish(&request, comment, job.forge)?)])
 }
 
 fn finish(forge: &dyn Forge, comment: &Comment<'_>, host: ForgeArg) -> Result<Outcome, CliError> {

@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod check_server;
 mod comment;
+mod comment_job;
 mod completions;
 mod context;
 mod demo;

@@ -254,7 +254,9 @@ fn baselines(args: &ReportArgs, report: &CheckReport) -> Result<BTreeMap<String,
             help: "check the path and its permissions".to_owned(),
             exit: if error.kind() == std::io::ErrorKind::NotFound { 5 } else { 2 },
         })?;
-        let file = BaselineRef { path: path.to_owned(), sha256: Some(source::sha256(text.as_bytes())) };
+        let sha256 = Some(source::sha256(text.as_bytes()));
+        // Whose GPU it is stands in the text, which is read where it is judged.
+        let file = BaselineRef { path: path.to_owned(), sha256, gpu: None };
         others.insert(name.to_owned(), OtherBaseline { file, text });
     }
     Ok(others)

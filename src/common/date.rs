@@ -45,6 +45,27 @@ impl Date {
     }
 }
 
+/// Seconds since 1970 of a moment as the APIs of code hosts write it, `2026-11-24T10:00:01Z`; `None` when it is none, or
+/// lies before.
+pub fn seconds(text: &str) -> Option<u64> {
+    let (day, time) = text.split_once('T')?;
+    let at = time.find(['Z', '+', '-'])?;
+    let (time, zone) = time.split_at_checked(at)?;
+    let clock = |text: &str| -> Option<i64> {
+        let mut parts = text.split(':').map(|part| part.parse::<u8>().ok().map(i64::from));
+        let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+        let is_clock = parts.next().is_none() && hours < 24 && minutes < 60 && seconds <= 60;
+        is_clock.then_some(hours * 3_600 + minutes * 60 + seconds)
+    };
+    // Parts of a second order nothing here.
+    let of_day = clock(time.split_once('.').map_or(time, |(whole, _)| whole))?;
+    let east = match zone.strip_prefix('+') {
+        Some(offset) => clock(offset)?,
+        None => zone.strip_prefix('-').map_or(Some(0), |offset| clock(offset).map(|west| -west))?,
+    };
+    u64::try_from(Date::parse(day)?.days * 86_400 + of_day - east).ok()
+}
+
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The calendar's cycle is 400 years; years begin in March, so that a leap day ends one.
@@ -107,6 +128,25 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_in_any_zone() {
+        for (text, want) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-11-24T10:00:01Z", Some(1_795_514_401)),
+            ("2026-11-24T10:00:01.250Z", Some(1_795_514_401)),
+            ("2026-11-24T12:00:01+02:00", Some(1_795_514_401)),
+            ("2026-11-24T05:30:01-04:30", Some(1_795_514_401)),
+            ("1969-12-31T00:00:00Z", None),
+            ("2026-11-31T00:00:00Z", None),
+            ("2026-11-24T25:00:00Z", None),
+            ("2026-11-24", None),
+            ("2026-11-24T10:00:01", None),
+            ("noon", None),
+        ] {
+            assert_eq!(seconds(text), want, "{text}");
+        }
+    }
 
     #[test]
     fn days_are_counted_over_leap_years() {

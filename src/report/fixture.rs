@@ -175,7 +175,11 @@ fn scenario(name: &str, findings: Vec<Finding>) -> ScenarioReport {
     ScenarioReport {
         scenario: name.to_owned(),
         verdict: Outcome::of(&findings),
-        baseline: BaselineRef { path: format!("baselines/{name}.b300.yaml"), sha256: Some("1".repeat(64)) },
+        baseline: BaselineRef {
+            path: format!("baselines/{name}.b300.yaml"),
+            sha256: Some("1".repeat(64)),
+            gpu: None,
+        },
         findings,
         improvements: Vec::new(),
         price: Vec::new(),

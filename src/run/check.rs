@@ -153,6 +153,13 @@ pub(super) struct BaselineFile {
     pub waivers: Vec<Waiver>,
 }
 
+impl BaselineFile {
+    /// The GPU model that it was recorded on, when it is known.
+    pub fn gpu(&self) -> Option<String> {
+        self.baseline.comparable.fingerprint().gpu
+    }
+}
+
 /// Reads a baseline; `None` when there is no such file.
 pub(super) fn read_baseline(path: &Path) -> Result<Option<BaselineFile>, CheckError> {
     let text = match source::read_text(path) {
@@ -185,8 +192,11 @@ fn one(
         (Some(path), _) => path.display().to_string(),
         (None, first) => first.map(|promise| promise.file.clone()).unwrap_or_default(),
     };
-    let reference =
-        BaselineRef { path: path.clone(), sha256: baseline.as_ref().map(|file| file.sha256.clone()) };
+    let reference = BaselineRef {
+        path: path.clone(),
+        sha256: baseline.as_ref().map(|file| file.sha256.clone()),
+        gpu: baseline.as_ref().and_then(BaselineFile::gpu),
+    };
     let terms =
         terms::of(scenario, baseline.as_ref().map(|file| (&file.promises, &file.waivers)), options.today);
     if let Some(failed) = &scenario.failed {
@@ -324,7 +334,7 @@ fn judge_second(
     observation.fingerprint.workload.clone_from(&scenario.workload);
     let subject = Judged {
         scenario: &scenario.name,
-        baseline: BaselineRef { path: String::new(), sha256: None },
+        baseline: BaselineRef { path: String::new(), sha256: None, gpu: None },
         doubts: doubts_about_capture(&capture.ranks),
         triage: capture.ranks.first(),
         notes: Vec::new(),

@@ -44,7 +44,7 @@ pub fn diff(
     let terms = Terms::none();
     let subject = Judged {
         scenario: "diff",
-        baseline: BaselineRef { path: label, sha256: None },
+        baseline: BaselineRef { path: label, sha256: None, gpu: None },
         doubts: Vec::new(),
         triage: second.ranks.first(),
         notes: second.notes.clone(),

@@ -95,7 +95,7 @@ pub fn refresh(
     let terms = terms::of(scenario, Some((&file.promises, &file.waivers)), options.today);
     let subject = Judged {
         scenario: &scenario.name,
-        baseline: BaselineRef { path: label.clone(), sha256: Some(file.sha256.clone()) },
+        baseline: BaselineRef { path: label.clone(), sha256: Some(file.sha256.clone()), gpu: file.gpu() },
         doubts: Vec::new(),
         triage: ranks.first(),
         notes: Vec::new(),

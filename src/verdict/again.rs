@@ -72,13 +72,15 @@ fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlErr
             basis.baseline = Some(other.text.clone());
         }
     }
-    let reference: BaselineRef = other.map_or_else(|| scenario.baseline.clone(), |other| other.file.clone());
+    let mut reference: BaselineRef =
+        other.map_or_else(|| scenario.baseline.clone(), |other| other.file.clone());
     let baseline = match basis.as_ref().and_then(|basis| basis.baseline.as_ref()) {
         Some(text) => Some(baseline::parse(text, Path::new(&reference.path))?),
         None => None,
     };
     let mut terms = basis.as_ref().map_or_else(Terms::none, |basis| basis.terms.clone());
     if let Some(baseline) = &baseline {
+        reference.gpu = baseline.comparable.fingerprint().gpu;
         terms.promises.extend(PlacedPromise::of_baseline(baseline, &reference.path));
         terms.waivers.extend(Waiver::of_rows(&baseline.waivers, Path::new(&reference.path))?);
     }

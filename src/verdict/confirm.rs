@@ -81,7 +81,7 @@ mod tests {
         ScenarioReport {
             scenario: "s".to_owned(),
             verdict: Outcome::of(&findings),
-            baseline: BaselineRef { path: "b.yaml".to_owned(), sha256: None },
+            baseline: BaselineRef { path: "b.yaml".to_owned(), sha256: None, gpu: None },
             findings,
             improvements: Vec::new(),
             price: Vec::new(),

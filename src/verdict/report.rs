@@ -22,6 +22,9 @@ pub struct BaselineRef {
     pub path: String,
     /// Of the file's bytes; `null` when there is no file.
     pub sha256: Option<String>,
+    /// The GPU model that it was recorded on; `null` when it is not known.
+    #[serde(default)]
+    pub gpu: Option<String>,
 }
 
 /// What structural changes cost a stage, per step.

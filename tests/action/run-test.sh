@@ -21,7 +21,7 @@ begin() {
     "FAKE_LOG=$case_dir/log" GITHUB_EVENT_NAME=push INPUT_MODE=check INPUT_CONFIG= INPUT_SCENARIO= INPUT_INPUT= INPUT_URL=
     INPUT_FRAMEWORK= INPUT_CAPTURE_DIR=profgate-capture INPUT_CAPTURE_ARGS= INPUT_BASELINE= INPUT_BASELINE_DIR= INPUT_CATALOG=
     INPUT_FAIL_ON=inconclusive INPUT_ON_MISSING_BASELINE= INPUT_COMMENT=changes INPUT_ANNOTATIONS=true
-    INPUT_SUMMARY=true INPUT_REPORT_DIR=profgate-report INPUT_REPORT_PATH= INPUT_JUNIT_PATH= INPUT_TOKEN=secret
+    INPUT_SUMMARY=true INPUT_REPORT_DIR=profgate-report INPUT_REPORT_PATH= INPUT_JUNIT_PATH= INPUT_TOKEN=secret INPUT_AUTHOR=
     INPUT_EXTRA_ARGS= INPUT_WORKING_DIRECTORY=. INPUT_INSTALL=true INPUT_VERSION=0.1.0 INPUT_MIRROR=
   )
   : >"$case_dir/output"
@@ -344,6 +344,15 @@ $case_dir/workspace/profgate-report/report.json
 --when=failures"
 expect_output verdict fail
 expect_output comment-url https://forge.example/1
+finish
+
+begin 'whose comments may be written over is passed on in every mode that comments'
+for mode in check comment; do
+  : >"$case_dir/log"
+  act GITHUB_EVENT_NAME=pull_request "INPUT_MODE=$mode" 'INPUT_AUTHOR=my-app[bot]'
+  expect_code 0
+  grep -qxF 'arg=--author=my-app[bot]' "$case_dir/log" || wrong "$mode did not pass the author on"
+done
 finish
 
 begin 'the token is seen by the comment and by nothing else'

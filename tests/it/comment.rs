@@ -194,6 +194,172 @@ fn a_push_finds_its_pull_request_by_the_commit_or_has_nothing_to_comment_on() {
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
 }
 
+/// Puts a report into a folder of its own, changed.
+fn changed(repository: &Repository, from: &str, to: &str, change: impl Fn(&mut Value)) {
+    let path = repository.scratch.path(&format!("{from}/report.json"));
+    let mut report: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut report);
+    repository.scratch.file(&format!("{to}/report.json"), report.to_string());
+}
+
+#[test]
+fn a_capture_that_came_to_nothing_speaks_in_the_comment_of_its_gpu() {
+    let repository = Repository::new("comment-no-gpu");
+    repository.scratch.file("empty/notes.txt", "no trace");
+    let here = repository.scratch.path("");
+    for (capture, report) in [("nowhere", "missing"), ("empty", "empty-report")] {
+        let run = run_with(&here, &["check", "--baseline", "b.yaml", capture, "--report-dir", report], &[]);
+        assert!(matches!(run.code, 3 | 5), "{}", run.stderr);
+    }
+    for failed in ["missing", "empty-report"] {
+        let fake = Fake::github("me/engine", 7, "c1");
+        let event = repository.pull("c1");
+        repository.comment(&fake, "red", &event, "1", &[]);
+        repository.comment(&fake, failed, &event, "2", &[]);
+        let [only] = fake.comments().try_into().unwrap();
+        assert!(only.body.starts_with("**Inconclusive"), "{}", only.body);
+        repository.comment(&fake, "green", &event, "3", &[]);
+        let [only] = fake.comments().try_into().unwrap();
+        assert!(only.body.starts_with("**Pass"), "{}", only.body);
+    }
+    // Without a baseline that says it, the only comment of the gate is meant.
+    changed(&repository, "missing", "unknown", |report| {
+        report["scenarios"][0]["baseline"]["gpu"] = Value::Null
+    });
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    repository.comment(&fake, "unknown", &event, "1", &[]);
+    repository.comment(&fake, "green", &event, "2", &[]);
+    repository.comment(&fake, "unknown", &event, "3", &[]);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.contains("run=3"), "{}", only.body);
+}
+
+#[test]
+fn each_gpu_of_a_matrix_keeps_a_comment_whatever_its_capture_is_from() {
+    let repository = Repository::new("comment-matrix");
+    for (gpu, report) in [("NVIDIA H100", "h100"), ("NVIDIA B300", "b300")] {
+        changed(&repository, "red", report, |report| report["scenarios"][0]["baseline"]["gpu"] = json!(gpu));
+    }
+    // Judged on a machine that the baseline is not of.
+    changed(&repository, "h100", "elsewhere", |report| {
+        report["scenarios"][0]["triage"]["traces"][0]["gpu"] = json!("NVIDIA L4");
+    });
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = repository.pull("c1");
+    for (report, run) in [("h100", "1"), ("b300", "2"), ("elsewhere", "3"), ("b300", "4")] {
+        repository.comment(&fake, report, &event, run, &[]);
+    }
+    let all = fake.comments();
+    assert_eq!(all.len(), 2);
+    assert!(all[0].body.contains("H100") && all[0].body.contains("run=3"), "{}", all[0].body);
+    assert!(all[1].body.contains("B300") && all[1].body.contains("run=4"), "{}", all[1].body);
+}
+
+#[test]
+fn an_app_of_ones_own_keeps_its_comment_whether_or_not_the_host_tells_its_name() {
+    let repository = Repository::new("comment-app");
+    for tells in [true, false] {
+        let fake = Fake::github("me/engine", 7, "c1");
+        fake.is_app("gate-app[bot]", tells);
+        let event = repository.pull("c1");
+        repository.comment(&fake, "red", &event, "1", &[]);
+        let body = fake.comments()[0].body.clone();
+        fake.add("mallory", &body);
+        fake.add("gate-app[bot]", &body);
+        repository.comment(&fake, "green", &event, "2", &[]);
+        let all = fake.comments();
+        assert_eq!(all.iter().map(|kept| kept.id).collect::<Vec<_>>(), [1, 2], "{tells}");
+        assert!(all[0].body.starts_with("**Pass") && all[1].body == body, "{tells}: {}", all[0].body);
+    }
+    // A wrong guess of a person is mended by what the host says of the comment that was created.
+    let fake = Fake::github("me/engine", 7, "c1");
+    fake.is_app("gate-app[bot]", false);
+    let event = repository.pull("c1");
+    repository.comment(&fake, "red", &event, "1", &["--author", "gate-app[bot]"]);
+    repository.comment(&fake, "red", &event, "2", &["--author", "gate-app[bot]"]);
+    assert_eq!(fake.comments().len(), 1);
+}
+
+#[test]
+fn a_gate_that_is_run_again_after_another_judgement_has_the_last_word() {
+    let repository = Repository::new("comment-again");
+    let fake = Fake::github("me/engine", 7, "c1");
+    let event = |run: u64, attempt: u64, started: &str| {
+        repository.event(&json!({ "workflow_run": {
+            "id": run, "name": "gate", "run_attempt": attempt, "run_started_at": started, "head_sha": "c1",
+            "head_branch": "fix", "head_repository": { "owner": { "login": "fork" } },
+        }}))
+    };
+    repository.comment(&fake, "red", &event(11, 1, "2026-11-24T10:00:00Z"), "90", &[]);
+    repository.comment(&fake, "green", &event(14, 1, "2026-11-24T11:00:00Z"), "91", &[]);
+    repository.comment(&fake, "red", &event(11, 2, "2026-11-24T12:00:00Z"), "92", &[]);
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.starts_with("**Fail") && only.body.contains("run=11 attempt=2"), "{}", only.body);
+    // What began before that and is late says nothing.
+    let late = repository.comment(&fake, "green", &event(15, 1, "2026-11-24T11:30:00Z"), "93", &[]);
+    assert!(late.stderr.contains("a later run"), "{}", late.stderr);
+    assert!(fake.comments()[0].body.contains("run=11 attempt=2"));
+}
+
+#[test]
+fn a_build_of_jenkins_speaks_for_the_commit_that_it_checked_out() {
+    let repository = Repository::new("comment-jenkins");
+    let fake = Fake::github("me/engine", 7, "c2");
+    let comment = |report: &str, commit: &str, build: &str| {
+        let report = format!("{report}/report.json");
+        run_with(
+            &repository.scratch.path(""),
+            &["comment", &report, "--when", "always"],
+            &[
+                ("JENKINS_URL", "https://ci.example/"),
+                ("GITHUB_API_URL", &fake.url()),
+                ("GITHUB_REPOSITORY", "me/engine"),
+                ("CHANGE_ID", "7"),
+                ("GIT_COMMIT", commit),
+                ("BUILD_NUMBER", build),
+                ("PROFGATE_TOKEN", "s3cret"),
+            ],
+        )
+    };
+    fake.has_commit("c1", &["c0"]);
+    fake.has_commit("c2", &["c1"]);
+    let run = comment("red", "c2", "4");
+    assert!(fake.comments()[0].body.contains("sha=c2 run=4"), "{}", run.stderr);
+    // The build of an older commit was started once more.
+    let late = comment("green", "c1", "5");
+    assert!(late.stderr.contains("newer commit"), "{}", late.stderr);
+    assert!(fake.comments()[0].body.contains("sha=c2 run=4"));
+    // A merge with the base that the host made is the commit that it merges.
+    fake.has_commit("m2", &["base", "c2"]);
+    comment("green", "m2", "6");
+    assert!(fake.comments()[0].body.contains("sha=c2 run=6"), "{}", fake.comments()[0].body);
+    fake.has_commit("m1", &["base", "c1"]);
+    assert!(comment("red", "m1", "7").stderr.contains("newer commit"));
+    // One that nobody has but this build: its number decides.
+    fake.reset();
+    comment("red", "local", "8");
+    comment("green", "local2", "9");
+    comment("red", "local", "8");
+    let [only] = fake.comments().try_into().unwrap();
+    assert!(only.body.starts_with("**Pass") && only.body.contains("sha= run=9"), "{}", only.body);
+}
+
+#[test]
+fn a_commit_that_is_proposed_twice_is_commented_on_twice() {
+    let repository = Repository::new("comment-twin");
+    let fake = Fake::github("me/engine", 7, "c1");
+    fake.has_twin(8);
+    let event = repository.event(&json!({ "workflow_run": {
+        "id": 11, "name": "gate", "run_attempt": 1, "head_sha": "c1", "head_branch": "fix",
+        "head_repository": { "owner": { "login": "fork" } },
+    }}));
+    let run = repository.comment(&fake, "red", &event, "1", &[]);
+    assert_eq!(fake.comments().iter().map(|kept| kept.number).collect::<Vec<_>>(), [7, 8], "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 2, "{}", run.stdout);
+    assert!(run.stderr.contains("pull request 8, one of 2"), "{}", run.stderr);
+}
+
 #[test]
 fn comments_of_others_and_of_other_gates_are_left_alone_even_with_our_marker() {
     let repository = Repository::new("comment-others");
@@ -297,6 +463,12 @@ fn a_busy_host_is_waited_for_as_it_asks() {
         assert_eq!(run.code, 0);
         assert_eq!(fake.comments().len(), 1, "{method} {reply:?}: {}", run.stderr);
     }
+    // A limit without a hint takes a minute, which is longer than these runs wait.
+    let fake = Fake::github("me/engine", 7, "c1");
+    fake.then("POST", Reply::SecondaryLimit);
+    let run = repository.comment(&fake, "red", &repository.pull("c1"), "1", &[]);
+    assert!(run.stderr.contains("rate limit was reached, and --max-wait"), "{}", run.stderr);
+    assert!(!run.stderr.contains("pull-requests: write"), "{}", run.stderr);
     // Longer than anyone waits.
     let fake = Fake::github("me/engine", 7, "c1");
     fake.then("POST", Reply::Busy { status: 429, seconds: 3_600 });

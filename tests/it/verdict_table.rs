@@ -106,7 +106,7 @@ fn read(path: PathBuf, catalogs: &Catalogs) -> Known {
 fn held(before: &Known, after: &Known) -> ScenarioReport {
     let subject = Judged {
         scenario: "capture",
-        baseline: BaselineRef { path: "b.yaml".to_owned(), sha256: None },
+        baseline: BaselineRef { path: "b.yaml".to_owned(), sha256: None, gpu: None },
         doubts: profgate::verdict::doubts_about_capture(&after.capture.ranks),
         triage: after.capture.ranks.first(),
         notes: Vec::new(),

@@ -14,6 +14,7 @@ CALLS = {
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ["patch", "delete"],
     "/repos/{owner}/{repo}/pulls": ["get"],
     "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
+    "/repos/{owner}/{repo}/commits/{ref}": ["get"],
     "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ["get"],
     "/user": ["get"],
 }

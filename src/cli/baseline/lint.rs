@@ -68,7 +68,7 @@ fn one(
         (Some(baseline), Some(capture)) => {
             let subject = Judged {
                 scenario: "lint",
-                baseline: BaselineRef { path: file.clone(), sha256: None },
+                baseline: BaselineRef { path: file.clone(), sha256: None, gpu: None },
                 doubts: Vec::new(),
                 triage: capture.ranks.first(),
                 notes: Vec::new(),

@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use crate::common::date::seconds;
+
 /// What a job on GitHub knows about its change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
@@ -20,6 +22,8 @@ pub struct Change {
     pub run: Option<u64>,
     /// Its attempt.
     pub attempt: Option<u64>,
+    /// When that attempt began, in seconds since 1970.
+    pub started: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -52,6 +56,7 @@ struct WorkflowRun {
     id: u64,
     name: Option<String>,
     run_attempt: Option<u64>,
+    run_started_at: Option<String>,
     head_sha: String,
     head_branch: Option<String>,
     head_repository: Option<HeadRepository>,
@@ -79,6 +84,7 @@ pub fn change(event: &str) -> Result<Change, serde_json::Error> {
             workflow: run.name,
             run: Some(run.id),
             attempt: run.run_attempt,
+            started: run.run_started_at.as_deref().and_then(seconds),
         });
     }
     if let Some(pull) = event.pull_request {
@@ -105,11 +111,12 @@ mod tests {
 
     #[test]
     fn a_run_that_follows_another_knows_the_commit_and_no_number() {
-        let event = r#"{"workflow_run":{"id":5,"name":"gate","run_attempt":2,"head_sha":"abc","head_branch":"fix",
+        let event = r#"{"workflow_run":{"id":5,"name":"gate","run_attempt":2,"run_started_at":"2026-11-24T10:00:01Z","head_sha":"abc","head_branch":"fix",
             "head_repository":{"owner":{"login":"fork"}},"pull_requests":[{"number":666}]}}"#;
         let change = change(event).unwrap();
         assert_eq!(change.number, None, "a fork could have chosen it");
         assert_eq!(change.branch.as_deref(), Some("fork:fix"));
+        assert_eq!(change.started, Some(1_795_514_401));
         assert_eq!(
             (change.run, change.attempt, change.workflow.as_deref()),
             (Some(5), Some(2), Some("gate"))

@@ -27,6 +27,6 @@ pub trait Forge {
     fn delete(&self, id: u64) -> Result<(), HttpError>;
     /// The newest commit of the change; `None` when the host does not say.
     fn head(&self) -> Result<Option<String>, HttpError>;
-    /// The login that this token writes as.
-    fn author(&self) -> Result<String, HttpError>;
+    /// The login that this token writes as; `None` when it is an app's and the host does not say which.
+    fn author(&self) -> Result<Option<String>, HttpError>;
 }

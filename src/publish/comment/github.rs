@@ -7,9 +7,6 @@ use serde_json::json;
 use super::forge::{Forge, Posted};
 use super::http::{Host, HttpError, Patience};
 
-/// Who writes when an app's token does, as every workflow's own does.
-pub const ACTIONS_BOT: &str = "github-actions[bot]";
-
 /// The version of the API that this was written against.
 const API_VERSION: &str = "2022-11-28";
 
@@ -32,6 +29,21 @@ pub struct PullRequest<'a> {
 #[derive(Deserialize)]
 struct User {
     login: String,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    parents: Vec<Head>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    viewer: User,
 }
 
 #[derive(Deserialize)]
@@ -90,10 +102,10 @@ impl GitHub {
         Ok(Self { host: Host::new(api, &headers, patience)?, repository: repository.to_owned() })
     }
 
-    /// The open pull request whose newest commit this is; `branch` is its head, `owner:branch`, when known.
+    /// The open pull requests whose newest commit this is; `branch` is its head, `owner:branch`, when known.
     ///
     /// A workflow that runs for a fork is told neither: a number in its artifacts could be anyone's.
-    pub fn find(&self, sha: &str, branch: Option<&str>) -> Result<Option<u64>, HttpError> {
+    pub fn find(&self, sha: &str, branch: Option<&str>) -> Result<Vec<u64>, HttpError> {
         let repository = &self.repository;
         let pulls: Vec<Pull> = match branch {
             Some(branch) => {
@@ -112,8 +124,31 @@ impl GitHub {
         };
         Ok(pulls
             .into_iter()
-            .find(|pull| pull.state == "open" && pull.head.sha == sha)
-            .map(|pull| pull.number))
+            .filter(|pull| pull.state == "open" && pull.head.sha == sha)
+            .map(|pull| pull.number)
+            .collect())
+    }
+
+    /// The parents of a commit; `None` when the repository has no such commit, as it has none that a CI made itself.
+    pub fn parents(&self, sha: &str) -> Result<Option<Vec<String>>, HttpError> {
+        let path = format!("repos/{}/commits/{}", self.repository, percent(sha));
+        match self.host.get::<Commit>(&path) {
+            Ok(commit) => Ok(Some(commit.parents.into_iter().map(|parent| parent.sha).collect())),
+            Err(error) if matches!(error.status(), Some(404 | 422)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who the token of an app writes as, which only the other API tells; `None` when that is not to be had.
+    fn viewer(&self) -> Option<String> {
+        let answer: Answer =
+            self.host.post(self.graphql(), &json!({ "query": "query { viewer { login } }" })).ok()?;
+        Some(answer.data?.viewer.login)
+    }
+
+    /// Where the other API is: beside `/api/v3` on an enterprise's own host.
+    fn graphql(&self) -> &'static str {
+        if self.host.path().ends_with("/api/v3/") { "../graphql" } else { "graphql" }
     }
 }
 
@@ -143,11 +178,13 @@ impl Forge for PullRequest<'_> {
         Ok(Some(self.github.host.get::<Pull>(&path)?.head.sha))
     }
 
-    fn author(&self) -> Result<String, HttpError> {
+    fn author(&self) -> Result<Option<String>, HttpError> {
         match self.github.host.get::<User>("user") {
-            Ok(user) => Ok(user.login),
+            Ok(user) => Ok(Some(user.login)),
             // An app's token has no user to ask for.
-            Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(ACTIONS_BOT.to_owned()),
+            Err(error) if matches!(error.status(), Some(403 | 404)) && !error.is_busy() => {
+                Ok(self.github.viewer())
+            }
             Err(error) => Err(error),
         }
     }

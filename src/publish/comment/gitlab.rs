@@ -86,7 +86,7 @@ impl Forge for MergeRequest {
         Ok(self.host.get::<Request>(&self.path)?.sha)
     }
 
-    fn author(&self) -> Result<String, HttpError> {
-        Ok(self.host.get::<User>("user")?.username)
+    fn author(&self) -> Result<Option<String>, HttpError> {
+        Ok(Some(self.host.get::<User>("user")?.username))
     }
 }

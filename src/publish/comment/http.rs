@@ -43,6 +43,8 @@ pub enum HttpError {
         status: u16,
         /// What the host said, shortened.
         detail: String,
+        /// It refused because it is busy, not because it will not.
+        is_busy: bool,
     },
     /// No answer came.
     #[error("{method} {path} got no answer: {reason}")]
@@ -72,6 +74,11 @@ impl HttpError {
             Self::Status { status, .. } => *status >= 500,
             Self::Address { .. } => false,
         }
+    }
+
+    /// Whether the host refused because of its limits on how much is asked.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Status { is_busy: true, .. })
     }
 
     /// The host's number, when it gave one.
@@ -141,6 +148,11 @@ impl Host {
         }
         let client = client.build().map_err(|error| address(base, &error.to_string()))?;
         Ok(Self { client, base: url, patience })
+    }
+
+    /// The path of its address, which ends with `/`.
+    pub fn path(&self) -> &str {
+        self.base.path()
     }
 
     /// Reads one thing.
@@ -259,13 +271,16 @@ impl Host {
         if status.is_success() {
             return Ok((headers, body));
         }
+        let detail = detail(status, &body);
+        let hint = hint(status, &headers, &detail);
         let error = HttpError::Status {
             method: method.to_string(),
             path: url.path().to_owned(),
             status: status.as_u16(),
-            detail: detail(status, &body),
+            detail,
+            is_busy: hint.is_some(),
         };
-        Err((error, hint(status, &headers)))
+        Err((error, hint))
     }
 }
 
@@ -309,7 +324,7 @@ fn detail(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// How long a host asks to be left alone, when it refused because it is busy.
-fn hint(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+fn hint(status: StatusCode, headers: &HeaderMap, detail: &str) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     let is_busy = matches!(status.as_u16(), 403 | 429 | 503);
     if !is_busy {
@@ -334,8 +349,12 @@ fn hint(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
             return Some(Duration::from_secs(reset).saturating_sub(now) + Duration::from_secs(1));
         }
     }
-    // Too many requests without a hint: the documentation of both hosts says to wait a minute.
-    (status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(60))
+    // Too many requests without a hint: the documentation of both hosts says to wait a minute. GitHub answers them with
+    // 403 as well, which without such words is a plain refusal.
+    let is_limit = status == StatusCode::TOO_MANY_REQUESTS
+        || number("x-ratelimit-remaining") == Some(0)
+        || detail.to_ascii_lowercase().contains("rate limit");
+    is_limit.then_some(Duration::from_secs(60))
 }
 
 /// The address of the next page, from the `Link` header.
@@ -409,7 +428,8 @@ mod tests {
     #[test]
     fn a_busy_host_says_how_long() {
         let seconds = |status: u16, pairs: &[(&'static str, &str)]| {
-            hint(StatusCode::from_u16(status).unwrap(), &headers(pairs)).map(|hint| hint.as_secs())
+            hint(StatusCode::from_u16(status).unwrap(), &headers(pairs), "Forbidden")
+                .map(|hint| hint.as_secs())
         };
         assert_eq!(seconds(429, &[("retry-after", "7")]), Some(7));
         assert_eq!(seconds(403, &[("retry-after", "7")]), Some(7));
@@ -422,6 +442,11 @@ mod tests {
         assert_eq!(seconds(403, &[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "5")]), None);
         assert_eq!(seconds(429, &[]), Some(60));
         assert_eq!(seconds(404, &[("retry-after", "7")]), None);
+        assert_eq!(seconds(403, &[("x-ratelimit-remaining", "0")]), Some(60));
+        let said =
+            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+        let secondary = hint(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), said);
+        assert_eq!(secondary, Some(Duration::from_secs(60)));
     }
 
     #[test]

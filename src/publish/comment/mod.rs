@@ -14,7 +14,7 @@ mod upsert;
 pub use decide::{News, Silence, When};
 pub use event::{Change, change};
 pub use forge::{Forge, Posted};
-pub use github::{ACTIONS_BOT, GitHub, PullRequest};
+pub use github::{GitHub, PullRequest};
 pub use gitlab::MergeRequest;
 pub use http::{HttpError, Patience};
 pub use marker::Marker;

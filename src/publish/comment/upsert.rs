@@ -1,6 +1,6 @@
 //! One comment, kept: found, written or written over, read again, and its doubles folded.
 
-use super::decide::{Decision, News, Silence, When, decide, is_newer};
+use super::decide::{Decision, News, Silence, When, decide, is_newer, of_same};
 use super::forge::{Forge, Posted};
 use super::http::HttpError;
 use super::marker::Marker;
@@ -45,7 +45,7 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
         return Ok(Outcome::Silent(Silence::Off));
     }
     let author = match comment.author {
-        Some(author) => author.to_owned(),
+        Some(author) => Some(author.to_owned()),
         None => forge.author()?,
     };
     let mut run = Run { forge, comment, author, created: None, written: None, was_red: false };
@@ -56,6 +56,9 @@ pub fn upsert(forge: &dyn Forge, comment: &Comment<'_>) -> Result<Outcome, HttpE
     }
     Ok(run.outcome(Silence::Newer))
 }
+
+/// What the login of every app ends with; that of a person cannot hold it.
+const APP: &str = "[bot]";
 
 /// What a comment says that was red, now that nothing is found any more.
 const RESOLVED: &str = "\nWhat this comment told of before is resolved.\n";
@@ -69,7 +72,8 @@ fn is_red(body: &str) -> bool {
 struct Run<'a> {
     forge: &'a dyn Forge,
     comment: &'a Comment<'a>,
-    author: String,
+    /// Whose comments are its own; any app's as long as it is not known which app it is.
+    author: Option<String>,
     /// The comment that it made.
     created: Option<u64>,
     /// What it wrote last.
@@ -96,6 +100,10 @@ impl Run<'_> {
             (Decision::Create, None) => {
                 let created = self.create(&self.text())?;
                 self.created = Some(created.id);
+                // Now it is known who it is, whatever it thought before.
+                if self.comment.author.is_none() && !created.author.is_empty() {
+                    self.author = Some(created.author.clone());
+                }
                 self.written = Some(created);
                 Ok(None)
             }
@@ -150,15 +158,18 @@ impl Run<'_> {
         }
     }
 
-    /// The comments of this id and author, the oldest first.
+    /// The comments of this gate and author, the oldest first.
     fn ours(&self) -> Result<Vec<Posted>, HttpError> {
-        let is_ours = |posted: &Posted| {
-            posted.author.eq_ignore_ascii_case(&self.author)
-                && Marker::find(&posted.body).is_some_and(|found| found.id == self.comment.marker.id)
-        };
-        let mut ours: Vec<Posted> = self.forge.list()?.into_iter().filter(is_ours).collect();
-        ours.sort_by_key(|posted| posted.id);
-        Ok(ours)
+        let mut posted = self.forge.list()?;
+        posted.retain(|posted| self.is_ours(&posted.author));
+        Ok(of_same(self.comment.marker, posted))
+    }
+
+    fn is_ours(&self, author: &str) -> bool {
+        match &self.author {
+            Some(login) => author.eq_ignore_ascii_case(login),
+            None => author.ends_with(APP),
+        }
     }
 
     /// Creates, and looks before it creates again: a request whose answer was lost may have been carried out.

@@ -15,10 +15,15 @@ use super::openapi::Contract;
 /// Characters that GitHub takes.
 const BODY_LIMIT: usize = 65_536;
 
+/// The other API, which GitHub describes elsewhere.
+const GRAPHQL: &str = "/graphql";
+
 /// A comment that is kept.
 #[derive(Debug, Clone)]
 pub struct Kept {
     pub id: u64,
+    /// Of the change.
+    pub number: u64,
     pub author: String,
     pub body: String,
 }
@@ -32,6 +37,8 @@ pub enum Reply {
     Busy { status: u16, seconds: u64 },
     /// What was asked is done, and this status is answered all the same.
     DoneButAnswered(u16),
+    /// What GitHub says to too many requests at once, without a `Retry-After`.
+    SecondaryLimit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +62,14 @@ struct State {
     before_create: VecDeque<(String, String)>,
     after_update: VecDeque<String>,
     is_stopped: bool,
+    /// Who the token writes as.
+    author: String,
+    /// Whether the host tells an app's token who it is.
+    tells_viewer: bool,
+    /// Commits with their parents.
+    commits: Vec<(String, Vec<String>)>,
+    /// Another open pull request of the same newest commit.
+    twin: Option<u64>,
     /// GitHub's own description; GitLab publishes none that could be taken.
     contract: Option<&'static Contract>,
     violations: Vec<String>,
@@ -120,6 +135,14 @@ impl Fake {
             before_create: VecDeque::new(),
             after_update: VecDeque::new(),
             is_stopped: false,
+            author: match kind {
+                Kind::GitHub => "github-actions[bot]",
+                Kind::GitLab => "gate-bot",
+            }
+            .to_owned(),
+            tells_viewer: true,
+            commits: Vec::new(),
+            twin: None,
             contract: (kind == Kind::GitHub).then(Contract::github),
             violations: Vec::new(),
         }));
@@ -160,6 +183,25 @@ impl Fake {
         self.with(|state| sha.clone_into(&mut state.head));
     }
 
+    /// The token is that of this app, and the host may tell so.
+    pub fn is_app(&self, login: &str, tells: bool) {
+        self.with(|state| {
+            login.clone_into(&mut state.author);
+            state.tells_viewer = tells;
+        });
+    }
+
+    /// The repository has this commit.
+    pub fn has_commit(&self, sha: &str, parents: &[&str]) {
+        let parents = parents.iter().map(|&parent| parent.to_owned()).collect();
+        self.with(|state| state.commits.push((sha.to_owned(), parents)));
+    }
+
+    /// Another open pull request has the same newest commit.
+    pub fn has_twin(&self, number: u64) {
+        self.with(|state| state.twin = Some(number));
+    }
+
     /// Forgets every comment.
     pub fn reset(&self) {
         self.with(|state| {
@@ -170,7 +212,7 @@ impl Fake {
 
     /// Somebody comments.
     pub fn add(&self, author: &str, body: &str) {
-        self.with(|state| state.keep(author, body));
+        self.with(|state| state.keep(state.number, author, body));
     }
 
     /// Somebody comments in the moment before the next comment is created.
@@ -221,7 +263,9 @@ impl Drop for Fake {
 fn serve(mut stream: TcpStream, state: &mut State) {
     let Some(request) = read(&stream) else { return };
     state.requests.push(format!("{} {}", request.method, request.path));
-    let planned = state.replies.iter().position(|(method, _)| *method == request.method);
+    // Who a token is, is asked beside what a test is about.
+    let is_planned = |(method, _): &(String, Reply)| *method == request.method && request.path != GRAPHQL;
+    let planned = state.replies.iter().position(is_planned);
     let answer = match planned.map(|index| state.replies.remove(index).1) {
         Some(Reply::Status(status)) => {
             let mut refused = refusal(status, "as the test asked");
@@ -231,6 +275,14 @@ fn serve(mut stream: TcpStream, state: &mut State) {
         Some(Reply::Busy { status, seconds }) => {
             let mut busy = refusal(status, "You have exceeded a secondary rate limit");
             busy.headers.push(("Retry-After".to_owned(), seconds.to_string()));
+            busy
+        }
+        Some(Reply::SecondaryLimit) => {
+            let mut busy = refusal(
+                403,
+                "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+            );
+            busy.headers.push(("x-ratelimit-remaining".to_owned(), "4000".to_owned()));
             busy
         }
         Some(Reply::DoneButAnswered(status)) => {
@@ -284,15 +336,15 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 impl State {
-    fn keep(&mut self, author: &str, body: &str) {
-        let kept = Kept { id: self.next_id, author: author.to_owned(), body: body.to_owned() };
+    fn keep(&mut self, number: u64, author: &str, body: &str) {
+        let kept = Kept { id: self.next_id, number, author: author.to_owned(), body: body.to_owned() };
         self.next_id += 1;
         self.comments.push(kept);
     }
 
     /// Notes where a request, or the answer to it, is not what GitHub describes.
     fn hold_to_contract(&mut self, request: &Request, answer: &Answer) {
-        let Some(contract) = self.contract else { return };
+        let Some(contract) = self.contract.filter(|_| request.path != GRAPHQL) else { return };
         let found = match contract.operation(&request.method, &request.path) {
             Err(wrong) => vec![wrong],
             Ok(operation) => {
@@ -316,7 +368,10 @@ impl State {
         if !request.has_token {
             return refusal(401, "Bad credentials");
         }
-        let (repository, number) = (self.repository.clone(), self.number);
+        let repository = self.repository.clone();
+        let is_twin =
+            |twin: &u64| request.path.split('/').any(|part| part.parse::<u64>().is_ok_and(|n| n == *twin));
+        let number = self.twin.filter(is_twin).unwrap_or(self.number);
         let prefix = match self.kind {
             Kind::GitHub => String::new(),
             Kind::GitLab => "/api/v4".to_owned(),
@@ -337,11 +392,15 @@ impl State {
             ("GET", "/user") if self.kind == Kind::GitHub => {
                 refusal(403, "Resource not accessible by integration")
             }
+            ("POST", GRAPHQL) if self.kind == Kind::GitHub && self.tells_viewer => {
+                assert_eq!(request.body["query"], "query { viewer { login } }");
+                answer(200, json!({ "data": { "viewer": { "login": self.author } } }))
+            }
             ("GET", "/user") => answer(200, json!({ "username": "gate-bot" })),
-            ("GET", path) if path == pull => answer(200, self.pull()),
-            ("GET", path) if path == list => self.page(request),
+            ("GET", path) if path == pull => answer(200, self.pull(number)),
+            ("GET", path) if path == list => self.page(number, request),
             ("GET", path) if self.kind == Kind::GitHub => self.find(path, &request.query),
-            ("POST", path) if path == list => self.write(None, request),
+            ("POST", path) if path == list => self.write(number, None, request),
             ("PATCH" | "PUT" | "DELETE", path) if path.starts_with(&one) => {
                 let id: u64 = path[one.len()..].parse().unwrap_or(0);
                 match (self.comments.iter().position(|kept| kept.id == id), request.method.as_str()) {
@@ -350,8 +409,8 @@ impl State {
                         self.comments.remove(at);
                         answer(204, Value::Null)
                     }
-                    (Some(at), "PATCH") if self.kind == Kind::GitHub => self.write(Some(at), request),
-                    (Some(at), "PUT") if self.kind == Kind::GitLab => self.write(Some(at), request),
+                    (Some(at), "PATCH") if self.kind == Kind::GitHub => self.write(number, Some(at), request),
+                    (Some(at), "PUT") if self.kind == Kind::GitLab => self.write(number, Some(at), request),
                     _ => refusal(405, "Method Not Allowed"),
                 }
             }
@@ -360,19 +419,19 @@ impl State {
     }
 
     /// What differs from GitHub's example, whose teams lack a field that its own description requires.
-    fn pull_values(&self) -> Value {
+    fn pull_values(&self, number: u64) -> Value {
         json!({
-            "number": self.number, "state": "open", "head": { "sha": self.head }, "requested_teams": [],
+            "number": number, "state": "open", "head": { "sha": self.head }, "requested_teams": [],
         })
     }
 
-    fn pull(&self) -> Value {
+    fn pull(&self, number: u64) -> Value {
         match self.kind {
             Kind::GitHub => self.described(
                 "GET",
-                &format!("/repos/{}/pulls/{}", self.repository, self.number),
+                &format!("/repos/{}/pulls/{number}", self.repository),
                 200,
-                &self.pull_values(),
+                &self.pull_values(number),
             ),
             Kind::GitLab => json!({ "iid": self.number, "sha": self.head }),
         }
@@ -382,32 +441,54 @@ impl State {
     fn find(&self, path: &str, query: &str) -> Answer {
         let repository = &self.repository;
         // Lists hold a shorter form of a pull request.
-        let open =
-            self.described("GET", &format!("/repos/{repository}/pulls"), 200, &self.pull_values())[0].clone();
-        let mut closed = open.clone();
+        let shown = |number: u64| {
+            let path = format!("/repos/{repository}/pulls");
+            self.described("GET", &path, 200, &self.pull_values(number))[0].clone()
+        };
+        let open: Vec<Value> = [Some(self.number), self.twin].into_iter().flatten().map(shown).collect();
+        let mut closed = shown(self.number);
         closed["number"] = json!(1);
         closed["state"] = json!("closed");
         if path == format!("/repos/{repository}/pulls") {
             let is_fork = query.split('&').any(|part| part == "head=fork%3Afix");
-            return answer(200, if is_fork { json!([open]) } else { json!([]) });
+            return answer(200, if is_fork { json!(open) } else { json!([]) });
         }
         if path.starts_with(&format!("/repos/{repository}/commits/")) && path.ends_with("/pulls") {
-            return answer(200, json!([closed, open]));
+            return answer(200, Value::Array([vec![closed], open].concat()));
+        }
+        if let Some(sha) = path.strip_prefix(&format!("/repos/{repository}/commits/")) {
+            let Some((_, parents)) = self.commits.iter().find(|(known, _)| known == sha) else {
+                let message = format!("No commit found for SHA: {sha}");
+                return answer(
+                    422,
+                    json!({ "message": message, "documentation_url": "https://docs.github.com" }),
+                );
+            };
+            let mut commit = self.described("GET", path, 200, &json!({ "sha": sha, "files": [] }));
+            let parent = commit["parents"][0].clone();
+            let parents = parents.iter().map(|sha| {
+                let mut parent = parent.clone();
+                parent["sha"] = json!(sha);
+                parent
+            });
+            commit["parents"] = parents.collect();
+            return answer(200, commit);
         }
         refusal(404, "Not Found")
     }
 
-    fn page(&self, request: &Request) -> Answer {
+    fn page(&self, of: u64, request: &Request) -> Answer {
         let number = |name: &str| {
             request.query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
         };
         let (size, page): (usize, usize) = (number("per_page").unwrap_or(30), number("page").unwrap_or(1));
         let from = (page - 1) * size;
-        let shown = self.comments.iter().skip(from).take(size).map(|kept| self.shown(kept)).collect();
+        let all: Vec<&Kept> = self.comments.iter().filter(|kept| kept.number == of).collect();
+        let shown = all.iter().skip(from).take(size).map(|kept| self.shown(kept)).collect();
         let mut answer = answer(200, Value::Array(shown));
         let next = match &self.next_page {
             Some(url) => Some(url.clone()),
-            None if from + size < self.comments.len() => {
+            None if from + size < all.len() => {
                 let path = request.path.strip_prefix("/api/v4").unwrap_or(&request.path);
                 Some(format!("{}{path}?per_page={size}&page={}", self.base, page + 1))
             }
@@ -429,7 +510,7 @@ impl State {
                     "id": kept.id, "user": { "login": kept.author }, "body": kept.body,
                     "html_url": format!(
                         "https://github.example/{}/pull/{}#issuecomment-{}",
-                        self.repository, self.number, kept.id
+                        self.repository, kept.number, kept.id
                     ),
                 }),
             ),
@@ -439,7 +520,7 @@ impl State {
         }
     }
 
-    fn write(&mut self, at: Option<usize>, request: &Request) -> Answer {
+    fn write(&mut self, number: u64, at: Option<usize>, request: &Request) -> Answer {
         let Some(body) = request.body["body"].as_str().filter(|body| !body.is_empty()) else {
             return refusal(422, "Invalid request. \"body\" wasn't supplied.");
         };
@@ -457,13 +538,10 @@ impl State {
             }
             None => {
                 if let Some((author, body)) = self.before_create.pop_front() {
-                    self.keep(&author, &body);
+                    self.keep(number, &author, &body);
                 }
-                let author = match self.kind {
-                    Kind::GitHub => "github-actions[bot]",
-                    Kind::GitLab => "gate-bot",
-                };
-                self.keep(author, body);
+                let author = self.author.clone();
+                self.keep(number, &author, body);
                 self.comments.len() - 1
             }
         };
