@@ -149,6 +149,8 @@ fn kernels_tell_the_maker_of_a_gpu_that_the_trace_does_not_name() {
         trace,
         "decode",
         &[
+            // The router's GEMM stands between norm and padding.
+            ("vllm-add-rmsnorm-pad", "split", 0, 24, "should-apply"),
             ("vllm-fused-add-rmsnorm", "active", 48, 0, "on"),
             ("vllm-fused-moe-experts", "active", 48, 0, "on"),
             ("vllm-reshape-and-cache", "active", 24, 0, "on"),
@@ -156,6 +158,21 @@ fn kernels_tell_the_maker_of_a_gpu_that_the_trace_does_not_name() {
             ("vllm-rope-kvcache", "split", 0, 24, "should-apply"),
         ],
     );
+}
+
+/// The GEMM that stays is named where it stands, and counted to nothing.
+#[test]
+fn what_stands_between_the_rungs_and_stays_is_shown_in_brackets() {
+    let Some(path) = corpus("vllm-gptoss-mi300x-decode-full/graph_execution.json.gz") else { return };
+    let (norm, gemm) = ("ck-fused-add-rms-norm-2d-fwd-bf16", "hipblaslt-gemm-bf16-tn");
+    let pad = "inductor-constant-pad-nd-moe-forward";
+    assert_eq!(evidence(&path, "vllm-add-rmsnorm-pad"), [format!("{norm} → ({gemm}) → {pad}")]);
+    let triage: Value =
+        serde_json::from_str(&run(&["triage", arg(&path), "--format", "json"]).stdout).unwrap();
+    let rows = triage["stages"][0]["overlaps"].as_array().unwrap();
+    let covering = |kernel: &str| rows.iter().find(|row| row["kernel"] == kernel).unwrap()["path"].clone();
+    assert_eq!(covering(pad), "vllm-add-rmsnorm-pad");
+    assert_eq!(covering(gemm), Value::Null, "it stays");
 }
 
 #[test]

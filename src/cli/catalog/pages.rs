@@ -151,6 +151,7 @@ fn details(paths: &PathCatalog, entry: &Entry) -> Vec<(&'static str, String)> {
         ("On when these run", code(&owned(paths.on_parts(entry)))),
         ("Split when these run in a row", code(&paths.ladders(entry))),
         ("Only behind", code(&owned(paths.after_parts(entry)))),
+        ("May stand between", code(&owned(paths.between_parts(entry)))),
         ("Only where these run", code(&owned(paths.with_parts(entry)))),
         ("Not where these run", code(&owned(paths.unless_parts(entry)))),
         ("Hides", code(&owned(paths.covered_parts(entry)))),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::gates::Gates;
+use super::ladder::Shape;
 use super::parts::PartIx;
 use crate::common::date::Date;
 use crate::triage::model::Flags;
@@ -103,6 +104,7 @@ pub struct Entry {
     pub(super) on: Vec<PartIx>,
     pub(super) split: Vec<Vec<PartIx>>,
     pub(super) after: Vec<PartIx>,
+    pub(super) between: Vec<PartIx>,
     pub(super) unless: Vec<PartIx>,
     pub(super) with: Vec<PartIx>,
     pub(super) covers: Vec<PartIx>,
@@ -122,6 +124,11 @@ impl Entry {
     /// Whether kernels can tell its state. An entry of which they cannot informs and never claims.
     pub fn claims(&self) -> bool {
         !self.on.is_empty() || !self.split.is_empty()
+    }
+
+    /// What makes a stretch of a stream its split form.
+    pub(super) fn shape(&self) -> Shape<'_> {
+        Shape { ladders: &self.split, after: &self.after, on: &self.on, between: &self.between }
     }
 
     /// Whether it is a path of this framework.

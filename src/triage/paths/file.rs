@@ -112,6 +112,10 @@ pub(super) struct EntryYaml {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     after: Vec<Spanned<String>>,
+    /// Parts that may stand between two rungs, and stay when the rungs become one.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    between: Vec<Spanned<String>>,
     /// Parts that make the stage another case, in which the ladder means nothing.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -344,6 +348,16 @@ impl EntryYaml {
                 "remove `after`, `unless` and `with`, or say which kernels tell the path's state",
             );
         }
+        let between = list(&self.between)?;
+        if split.is_empty() && !between.is_empty() {
+            return refuse("an entry without `split` has no rungs to stand between", "remove `between`");
+        }
+        if split.iter().flatten().any(|rung| between.contains(rung)) {
+            return refuse(
+                "a part is a rung, and stands between rungs too",
+                "a rung goes away when the path is on, what is under `between` stays; choose one",
+            );
+        }
         if self.kind == PathKind::Overlap && kernels > 0 {
             return refuse(
                 "kernels cannot tell whether an overlap is on",
@@ -373,6 +387,7 @@ impl EntryYaml {
             file: path.to_owned(),
             on: list(&self.on)?,
             after: list(&self.after)?,
+            between,
             unless: list(&self.unless)?,
             with: list(&self.with)?,
             covers: list(&self.covers)?,

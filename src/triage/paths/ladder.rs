@@ -72,6 +72,8 @@ pub struct Shape<'c> {
     pub after: &'c [PartIx],
     /// Kernels that are the fused path itself, and never a rung.
     pub on: &'c [PartIx],
+    /// Kernels that may stand between two rungs, as copies may, and stay when the rungs become one.
+    pub between: &'c [PartIx],
 }
 
 /// The ladders in what one stream ran in one step, as ranges of positions, none inside another.
@@ -94,7 +96,7 @@ pub fn climb_from(
         }
         let ladders = shape.ladders.iter();
         let best = ladders
-            .filter_map(|ladder| Some((ladder.len(), end_of(sequence, at, ladder, shape.on, &mut rungs)?)))
+            .filter_map(|ladder| Some((ladder.len(), end_of(sequence, at, ladder, shape, &mut rungs)?)))
             .max_by_key(|(rungs, end)| (*rungs, std::cmp::Reverse(*end)));
         if let Some((_, end)) = best
             && follows(sequence, at, shape.after)
@@ -111,7 +113,7 @@ fn end_of<'k>(
     sequence: &[&'k Kind<'_>],
     start: usize,
     ladder: &[PartIx],
-    on: &[PartIx],
+    shape: Shape<'_>,
     rungs: &mut Vec<(PartIx, &'k str)>,
 ) -> Option<usize> {
     let mut at = start;
@@ -121,12 +123,13 @@ fn end_of<'k>(
         loop {
             let kind = sequence.get(at)?;
             at += 1;
-            if is_rung(kind, *part, rungs, on) {
+            if is_rung(kind, *part, rungs, shape.on) {
                 rungs.push((*part, kind.id));
                 break;
             }
             between += 1;
-            if rungs.is_empty() || !kind.is_memory || between > MOST_BETWEEN {
+            let may_stand = kind.is_memory || kind.is_any(shape.between);
+            if rungs.is_empty() || !may_stand || between > MOST_BETWEEN {
                 return None;
             }
         }
@@ -182,7 +185,7 @@ mod tests {
         let sequence: Vec<&Kind<'_>> =
             text.chars().map(|c| &kinds["abxco".find(c).expect("a known letter")]).collect();
         let forms: Vec<Vec<PartIx>> = forms.iter().map(|form| form.to_vec()).collect();
-        found(&sequence, Shape { ladders: &forms, after: &[], on: &[] })
+        found(&sequence, Shape { ladders: &forms, after: &[], on: &[], between: &[] })
     }
 
     #[test]
@@ -204,6 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_may_stand_between_and_is_no_start() {
+        let kinds = kinds();
+        let [a, b, _, copy, other] = &kinds;
+        let forms = [vec![A, A]];
+        let shape = Shape { ladders: &forms, after: &[], on: &[], between: &[B] };
+        assert_eq!(found(&[a, b, a], shape), [(0, 3)]);
+        assert_eq!(found(&[a, b, copy, a], shape), [(0, 4)]);
+        assert_eq!(found(&[a, b, b, b, a], shape), [], "two of them at most");
+        assert_eq!(found(&[a, other, a], shape), []);
+        assert_eq!(found(&[b, a, a], shape), [(1, 3)]);
+    }
+
+    #[test]
     fn one_kernel_that_fits_every_rung_is_no_ladder() {
         assert_eq!(ladders("x", &[&[A, B]]), []);
         assert_eq!(ladders("xx", &[&[A, B]]), []);
@@ -222,7 +238,7 @@ mod tests {
         let kinds = kinds();
         let [a, b, _, copy, other] = &kinds;
         let forms = [vec![A]];
-        let shape = Shape { ladders: &forms, after: &[B], on: &[] };
+        let shape = Shape { ladders: &forms, after: &[B], on: &[], between: &[] };
         assert_eq!(found(&[b, a], shape), [(1, 2)]);
         assert_eq!(found(&[b, copy, copy, a], shape), [(3, 4)]);
         assert_eq!(found(&[b, copy, copy, copy, a], shape), []);
@@ -235,7 +251,7 @@ mod tests {
         let kinds = kinds();
         let [a, b, both, ..] = &kinds;
         let forms = [vec![A, B]];
-        assert_eq!(found(&[both, b], Shape { ladders: &forms, after: &[], on: &[] }), [(0, 2)]);
-        assert_eq!(found(&[a, b], Shape { ladders: &forms, after: &[], on: &[A] }), []);
+        assert_eq!(found(&[both, b], Shape { ladders: &forms, after: &[], on: &[], between: &[] }), [(0, 2)]);
+        assert_eq!(found(&[a, b], Shape { ladders: &forms, after: &[], on: &[A], between: &[] }), []);
     }
 }

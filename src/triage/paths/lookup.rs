@@ -3,7 +3,7 @@
 use super::catalog::PathCatalog;
 use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate};
-use super::ladder::{self, Kind, Shape};
+use super::ladder::{self, Kind};
 use super::parts::{PartIx, membership};
 use crate::trace::ActivityKind;
 use crate::triage::classify::{Class, Classifier};
@@ -71,6 +71,11 @@ impl PathCatalog {
         entry.after.iter().map(|part| self.part_name(*part)).collect()
     }
 
+    /// The parts that may stand between the rungs of a path's ladder, and stay when it is fused.
+    pub fn between_parts(&self, entry: &Entry) -> Vec<&str> {
+        entry.between.iter().map(|part| self.part_name(*part)).collect()
+    }
+
     /// The parts that make another case of a stage, in which the ladder means nothing.
     pub fn unless_parts(&self, entry: &Entry) -> Vec<&str> {
         entry.unless.iter().map(|part| self.part_name(*part)).collect()
@@ -131,7 +136,7 @@ impl PathCatalog {
             return 0;
         }
         let sequence: Vec<&Kind<'_>> = kinds.iter().collect();
-        ladder::climb(&sequence, Shape { ladders: &entry.split, after: &entry.after, on: &entry.on }).len()
+        ladder::climb(&sequence, entry.shape()).len()
     }
 
     fn ladder_text(&self, ladder: &[PartIx]) -> String {

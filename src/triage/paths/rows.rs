@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, hash_map};
 use super::catalog::{PathCatalog, group_of};
 use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate};
-use super::ladder::{Kind, Shape};
+use super::ladder::Kind;
 use super::lookup::Way;
 use super::needs::ModelKind;
 use super::off::{self, Shown};
@@ -208,7 +208,7 @@ fn count(
     for (kind, count, time) in totals.iter().filter(|(kind, ..)| kind.is_any(&entry.on)) {
         fused.add(kind.id.to_owned(), *count, *time);
     }
-    let shape = Shape { ladders: &entry.split, after: &entry.after, on: &entry.on };
+    let shape = entry.shape();
     if is_another_case {
         return (fused, split);
     }
@@ -216,11 +216,16 @@ fn count(
     for sequence in sequences {
         for range in sequence.ladders(shape, &starts) {
             let rungs = sequence.kinds.get(range.clone()).unwrap_or_default();
-            let ids: Vec<&str> = rungs.iter().map(|kind| kind.id).collect();
-            for id in &ids {
-                *split.rungs.entry((*id).to_owned()).or_default() += sequence.runs;
-            }
-            for at in range.clone() {
+            // What stays when the rungs become one is shown in brackets, and its time is not theirs.
+            let stays = |kind: &Kind<'_>| kind.is_any(&entry.between);
+            let shown = |kind: &&Kind<'_>| {
+                if stays(kind) { format!("({})", kind.id) } else { kind.id.to_owned() }
+            };
+            let form: Vec<String> = rungs.iter().map(shown).collect();
+            let mut time = Ns::ZERO;
+            for (at, kind) in range.zip(rungs).filter(|(_, kind)| !stays(kind)) {
+                *split.rungs.entry(kind.id.to_owned()).or_default() += sequence.runs;
+                time += sequence.times.get(at).copied().unwrap_or_default();
                 let place = sequence.places.get(at).and_then(|index| calls.get(*index));
                 split.by_layers |= sequence
                     .places
@@ -232,7 +237,7 @@ fn count(
                     *split.places.entry(place.at()).or_default() += time;
                 }
             }
-            split.add(ids.join(LADDER), sequence.runs, sequence.time(range));
+            split.add(form.join(LADDER), sequence.runs, time);
         }
     }
     (fused, split)

@@ -77,7 +77,7 @@ fn every_part_is_used() {
         .entries()
         .iter()
         .flat_map(|entry| {
-            let lists = [&entry.on, &entry.after, &entry.unless, &entry.with, &entry.covers];
+            let lists = [&entry.on, &entry.after, &entry.between, &entry.unless, &entry.with, &entry.covers];
             let ladders = entry.split.iter().chain(entry.off_where.iter().map(|case| &case.without));
             lists.into_iter().flatten().chain(ladders.flatten()).copied().collect::<Vec<_>>()
         })

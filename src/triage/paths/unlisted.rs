@@ -77,7 +77,7 @@ impl<'c> Possible<'c> {
         let entries = || catalog.entries().iter().filter(|entry| entry.claims());
         let is_fused = |kind: &Kind<'_>| entries().any(|entry| kind.is_any(&entry.on));
         let ladders = entries().filter_map(|entry| {
-            let shape = Shape { ladders: &entry.split, after: &[], on: &entry.on };
+            let shape = Shape { after: &[], ..entry.shape() };
             Some((shape, Starts::of(scene.kinds, shape)?))
         });
         Self { is_fused: scene.kinds.iter().map(is_fused).collect(), ladders: ladders.collect() }
