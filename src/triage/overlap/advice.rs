@@ -27,6 +27,8 @@ pub struct Advice {
     roles: BTreeMap<Role, OfRole>,
     /// For what other streams hide already.
     pub hidden: String,
+    /// For what could be moved, and of which nothing could be won so.
+    pub alone: String,
     /// For what must be waited for, could be cut up, and is too short for that.
     pub short: String,
     /// Put before the advice where the dependency is not settled.
@@ -68,7 +70,7 @@ impl Advice {
             let message = format!("role `{role}` has no advice");
             return Err(YamlError::at(path, &file.schema, message).with_help("add it under `roles`"));
         }
-        Ok(Self { roles, hidden: file.hidden, short: file.short, unclear: file.unclear })
+        Ok(Self { roles, hidden: file.hidden, alone: file.alone, short: file.short, unclear: file.unclear })
     }
 
     /// Whether a kernel of role `after` usually works on the result of one of role `before` that stands
@@ -103,6 +105,7 @@ impl Advice {
 struct FileYaml {
     schema: Spanned<u32>,
     hidden: String,
+    alone: String,
     short: String,
     unclear: String,
     roles: Vec<RoleYaml>,

@@ -91,19 +91,23 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
             let neighbours = number.and_then(|number| counts.get(number)).copied().unwrap_or_default();
             let risk = risk(neighbours);
             let is_hidden = percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)) >= HIDDEN_PCT;
+            let bound = per_step(alone.min(whole - alone));
+            let is_idle = !is_hidden && risk != "high" && bound == 0;
             let verdict = match (is_hidden, risk) {
                 (true, _) => "hidden",
+                (false, _) if is_idle && kernel.launches_per_step > 0.0 => "serial",
                 // What no step holds costs no step anything.
                 (false, _) if kernel.launches_per_step == 0.0 => return None,
                 (false, "high") => "serial",
                 (false, _) => "headroom",
             };
-            let is_short = verdict == "serial" && advice.is_divisible(kernel.role) && mean(kernel) < SHORT;
+            let is_short = verdict == "serial" && !is_idle && advice.is_divisible(kernel.role) && mean(kernel) < SHORT;
             let may_win =
                 verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role) && !is_short;
-            let covering = if is_hidden { None } else { covering::of(kernel, is_short, &ground) };
+            let covering = if is_hidden || is_idle { None } else { covering::of(kernel, is_short, &ground) };
             let merged = covering::merged(kernel, &ground).filter(|_| !advice.carries(kernel.role));
             let serial = match merged {
+                _ if is_idle => advice.alone.clone(),
                 _ if is_short && merged.is_none() => advice.short.clone(),
                 Some(path) => {
                     format!("It is the merged kernel of `{path}` already; its neighbours wait for it.")
@@ -121,7 +125,7 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
                 hidden_pct: percent(Ns(kernel.hidden_ns), Ns(kernel.total_ns)),
                 hidden_by: kernel.hidden_by.clone(),
                 path: covering.map(|covering| covering.path),
-                headroom_ns: if may_win { per_step(alone.min(whole - alone)) } else { 0 },
+                headroom_ns: if may_win { bound } else { 0 },
             })
         })
         .collect();

@@ -85,6 +85,15 @@ fn time_alone_is_counted_once_and_bounds_what_can_be_won() {
     assert_eq!(trace.row(Role::Gemm).exposed_ns, 30_000);
 }
 
+/// Where a step holds nothing else, there is no room, however free a kernel is.
+#[test]
+fn what_could_win_nothing_is_no_headroom() {
+    let row = Rows::of(&[(REDUCE, 20, 0, 100)]).row(Role::Communication);
+    assert_eq!((row.verdict.as_str(), row.headroom_ns, row.exposed_ns), ("serial", 0, 100_000));
+    assert!(row.recommendation.contains("nothing to win"), "{}", row.recommendation);
+    assert_eq!(row.dependency_risk, "low", "what the neighbours say stays");
+}
+
 /// W-32: kernels of one stream that overlap share their time; it is not counted twice.
 #[test]
 fn w32_time_alone_never_exceeds_the_time_in_which_one_stream_works() {
