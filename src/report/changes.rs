@@ -57,7 +57,7 @@ fn identity(before: &Baseline, after: &Observation) -> Vec<String> {
     lines
 }
 
-fn side(what: &str, old: Option<&str>, new: Option<&str>) -> Option<String> {
+pub(super) fn side(what: &str, old: Option<&str>, new: Option<&str>) -> Option<String> {
     match (old, new) {
         (old, new) if old == new => None,
         (None, Some(new)) => Some(format!("+ {what}: {new}")),

@@ -13,6 +13,7 @@ mod headline;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod numbers;
 #[cfg(test)]
 mod plain;
 mod ranks;

@@ -13,6 +13,7 @@
 mod architecture;
 mod attribution;
 mod bad_input;
+mod baseline_diff;
 mod baselines;
 mod both_readers;
 mod captures;

@@ -8,6 +8,7 @@ use super::args::BaselineDiffArgs;
 use crate::baseline::{self, Baseline};
 use crate::common::yaml;
 use crate::report::changes::{self, Fineness};
+use crate::report::numbers;
 
 /// Every number that a file shows counts.
 const FINE: Fineness = Fineness { least_pct: 0.0 };
@@ -17,6 +18,7 @@ pub fn run(args: &BaselineDiffArgs, context: &Context) -> Result<u8, CliError> {
     let (old_text, old) = read(&args.old)?;
     let (new_text, new) = read(&args.new)?;
     let mut lines = changes::lines(&old, &new.observation(), FINE);
+    lines.extend(numbers::lines(&old, &new));
     lines.extend(of_people(&old_text, &new_text));
     let text = if lines.is_empty() {
         "nothing changed\n".to_owned()
