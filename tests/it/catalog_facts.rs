@@ -44,6 +44,15 @@ struct Pattern {
     enabled_by: Vec<String>,
     disabled_by: Vec<String>,
     summary: String,
+    models: FactModels,
+    model_hints: Vec<String>,
+}
+
+/// Parts of the names of models that a path is for, and of those that it is not for.
+#[derive(serde::Deserialize, Debug, PartialEq, Eq)]
+struct FactModels {
+    include: Vec<String>,
+    exclude: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -168,6 +177,28 @@ fn every_fact_is_in_the_catalog_in_our_own_words() {
     for fact in &facts.toggles {
         assert!(paths.toggles().iter().any(|toggle| toggle.name == fact.name), "{} is missing", fact.name);
     }
+}
+
+/// A gate of the facts is taken as it stands. Where they only hint at models, or say nothing, a gate may be our own.
+#[test]
+fn models_that_the_facts_name_are_the_gate() {
+    let Some(facts) = fact_base() else { return };
+    let paths = catalogs().paths;
+    let mut own = Vec::new();
+    let mut exact = 0;
+    for fact in &facts.patterns {
+        let gates = &paths.entry(&fact.id).unwrap().gates;
+        let held = FactModels { include: gates.models.clone(), exclude: gates.not_models.clone() };
+        if fact.models.include.len() + fact.models.exclude.len() > 0 {
+            assert_eq!(held, fact.models, "{}", fact.id);
+            exact += 1;
+        } else if fact.model_hints.is_empty() && held.include.len() + held.exclude.len() > 0 {
+            own.push(fact.id.as_str());
+        }
+    }
+    assert!(exact > 0, "the facts have gates");
+    // The kernel is built for shapes of these models.
+    assert_eq!(own, ["vllm-dsv3-router-gemm"]);
 }
 
 /// What a registry of patterns claims, kernels must tell; of these two they cannot, and the entries say why.
