@@ -127,7 +127,7 @@ fn copies_between_the_rungs_are_named_as_part_of_the_ladder() {
     assert_eq!(
         evidence(&path, "vllm-allreduce-rmsnorm"),
         [
-            "off here: not compiled: Python code of the layers launched it, and the pass needs compiled code",
+            "off here: not compiled: Python code of the layers ran, and the pass needs compiled code",
             "multimem_all_reduce_kernel-bf16 → memcpy-dtod → fused_add_rms_norm_kernel-bf16",
             "multimem_all_reduce_kernel-bf16 → memcpy-dtod → rms_norm_kernel-bf16",
         ]

@@ -83,6 +83,9 @@ fn says_of_way(way: &Way) -> String {
     } else {
         format!("is in flight for it ({})", way.pr.join(", "))
     };
+    if let Some(because) = &way.off {
+        return format!("`{}` {is_what}, and is off here: {because}.", way.path);
+    }
     match own {
         Some(unsettled) => format!("`{}` {is_what}; not known whether it applies: {unsettled}.", way.path),
         None => format!("`{}` {is_what}.", way.path),

@@ -101,7 +101,8 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
                 (false, "high") => "serial",
                 (false, _) => "headroom",
             };
-            let is_short = verdict == "serial" && !is_idle && advice.is_divisible(kernel.role) && mean(kernel) < SHORT;
+            let is_short =
+                verdict == "serial" && !is_idle && advice.is_divisible(kernel.role) && mean(kernel) < SHORT;
             let may_win =
                 verdict == "headroom" || verdict == "serial" && advice.is_divisible(kernel.role) && !is_short;
             let covering = if is_hidden || is_idle { None } else { covering::of(kernel, is_short, &ground) };

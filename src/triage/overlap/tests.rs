@@ -243,6 +243,7 @@ fn way(path: &str, is_own: bool) -> Way {
         is_own,
         pr: Vec::new(),
         unsettled: None,
+        off: None,
     }
 }
 
@@ -268,6 +269,11 @@ fn a_way_is_said_to_be_the_frameworks_own_a_precedent_in_flight_or_not_settled()
     assert_eq!(
         says(unsettled),
         "`async` is the way that vllm has to hide it; not known whether it applies: the model's name."
+    );
+    let off = Way { off: Some("nothing is compiled".to_owned()), ..way("async", true) };
+    assert_eq!(
+        says(off),
+        "`async` is the way that vllm has to hide it, and is off here: nothing is compiled."
     );
     // A ladder here is evidence; an own way stands beside it, a precedent does not.
     let id = Rows::of(&[(NORM, 7, 0, 10)]).row(Role::Norm).kernel;

@@ -16,7 +16,7 @@ pub enum Vendor {
     Nvidia,
     /// NVIDIA H100, H200 and their like.
     Hopper,
-    /// NVIDIA B200, B300 and their like.
+    /// NVIDIA B200, B300 and their like, those for desktops too.
     Blackwell,
     /// Any AMD GPU.
     Amd,
@@ -43,7 +43,8 @@ impl Vendor {
         let has = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
         let is_amd = has(&["amd", "instinct", "radeon"]);
         let is_hopper = has(&["h100", "h200", "h20", "h800", "gh200"]);
-        let is_blackwell = has(&["b100", "b200", "b300", "gb200", "gb300"]);
+        let is_blackwell =
+            has(&["b100", "b200", "b300", "gb200", "gb300", "gb10", "blackwell", "5090", "5080", "5070"]);
         let is_nvidia = has(&["nvidia", "tesla", "geforce", "quadro"]) || is_hopper || is_blackwell;
         let is_ascend = has(&["ascend", "ascend910", "ascend910b"]);
         if !is_amd && !is_nvidia && !is_ascend {
@@ -95,6 +96,9 @@ const BACKENDS: [&str; 7] = [
     "sampling_backend",
 ];
 
+/// Quantisations that a server may name without a type: the checkpoint's file says which one it is.
+const VAGUE: [&str; 4] = ["compressed-tensors", "modelopt", "quark", "auto-round"];
+
 /// What is known of a capture beside its kernels.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
@@ -123,6 +127,9 @@ pub struct Facts<'a> {
     pub reduces: bool,
     /// Whether a kernel ran that only AITER has: the server uses it.
     pub aiter: bool,
+    /// Whether FP4 is not what the model's weights are in: matrix products in FP8 ran and nothing in FP4 did. Kernels
+    /// of 4 bits alone do not tell which FP4 it is.
+    pub no_fp4: bool,
     /// What the model makes, where something tells.
     pub serves: Option<ModelKind>,
 }
@@ -194,7 +201,7 @@ impl Gates {
             held(
                 self.quantisation_holds(facts),
                 "the server's quantisation (server_args.json)",
-                "another quantisation",
+                if self.is_for_fp4() { "FP4" } else { "another quantisation" },
             ),
             held(self.backend_holds(facts), "the server's backends (server_args.json)", "another backend"),
             held(self.gpu_holds(facts), "the GPU's name (deviceProperties of the trace)", "other GPUs"),
@@ -268,8 +275,16 @@ impl Gates {
             return Some(true);
         }
         // A server that names none takes what the checkpoint holds, and does not say what that is.
-        let value = facts.server_args?.get("quantization")?.as_str()?;
-        Some(self.quantisation.iter().any(|one| one == value))
+        let told = facts.server_args.and_then(|args| args.get("quantization")).and_then(Value::as_str);
+        match told.filter(|value| !VAGUE.contains(value)) {
+            Some(value) => Some(self.quantisation.iter().any(|one| one == value)),
+            None => (facts.no_fp4 && self.is_for_fp4()).then_some(false),
+        }
+    }
+
+    /// Whether every quantisation that it is for is one in FP4.
+    fn is_for_fp4(&self) -> bool {
+        !self.quantisation.is_empty() && self.quantisation.iter().all(|one| one.contains("fp4"))
     }
 
     /// Whether it is known to be for models that make something else.
@@ -357,6 +372,9 @@ mod tests {
             ("AMD Instinct MI300X", Vendor::Amd, Some(true)),
             ("AMD Instinct MI300X", Vendor::Nvidia, Some(false)),
             ("Tesla V100-SXM2-16GB", Vendor::Nvidia, Some(true)),
+            ("NVIDIA GeForce RTX 5090", Vendor::Blackwell, Some(true)),
+            ("NVIDIA RTX PRO 6000 Blackwell Server Edition", Vendor::Blackwell, Some(true)),
+            ("NVIDIA GeForce RTX 4090", Vendor::Blackwell, Some(false)),
             ("Some Accelerator", Vendor::Nvidia, None),
         ] {
             assert_eq!(vendor.made(gpu), holds, "{gpu} {vendor:?}");
@@ -468,6 +486,18 @@ mod tests {
         assert_eq!(with(r#"{"quantization": "fp8"}"#), Gate::Open);
         assert_eq!(with(r#"{"quantization": "awq"}"#), Gate::Closed);
         assert!(matches!(with(r#"{"quantization": null}"#), Gate::Unknown(_)), "the checkpoint decides");
+        assert!(
+            matches!(with(r#"{"quantization": "compressed-tensors"}"#), Gate::Unknown(_)),
+            "of many types"
+        );
+        let fp4 = Gates { quantisation: vec!["modelopt_fp4".to_owned()], ..Gates::default() };
+        let in_fp8 = Facts { no_fp4: true, ..Facts::default() };
+        assert_eq!((fp4.judge(&in_fp8), fp4.is_for(&in_fp8)), (Gate::Closed, Some("FP4")));
+        assert!(matches!(fp4.judge(&Facts::default()), Gate::Unknown(_)));
+        assert!(
+            matches!(quantised.judge(&in_fp8), Gate::Unknown(_)),
+            "kernels in FP8 may be of another kind"
+        );
         let decode = Gates { stages: vec![Stage::Decode], ..Gates::default() };
         let of = |stage| decode.judge(&Facts { stage: Some(stage), ..Facts::default() });
         assert_eq!(

@@ -15,6 +15,8 @@ pub struct Kind<'t> {
     pub parts: Vec<bool>,
     /// Whether it only moves memory, and may stand between two rungs.
     pub is_memory: bool,
+    /// Whether it normalises.
+    pub is_norm: bool,
     /// Whether it is a kernel beside which a launch costs little: a matrix product, attention, an exchange.
     pub is_heavy: bool,
     /// Whether it reads and writes element by element, so that a neighbour could take its work along.
@@ -28,6 +30,7 @@ impl<'t> Kind<'t> {
             id: &class.id,
             parts,
             is_memory: class.role == Role::Memory,
+            is_norm: class.role == Role::Norm,
             is_heavy: matches!(
                 class.role,
                 Role::Gemm
@@ -162,6 +165,7 @@ mod tests {
             id,
             parts: parts.to_vec(),
             is_memory,
+            is_norm: false,
             is_heavy: false,
             is_light: true,
         };

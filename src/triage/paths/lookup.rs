@@ -4,6 +4,7 @@ use super::catalog::PathCatalog;
 use super::entry::{Entry, Origin};
 use super::gates::{Facts, Gate};
 use super::ladder::{self, Kind};
+use super::off::{self, Shown};
 use super::parts::{PartIx, membership};
 use crate::trace::ActivityKind;
 use crate::triage::classify::{Class, Classifier};
@@ -32,6 +33,8 @@ pub struct Way {
     pub pr: Vec<String>,
     /// What would settle whether it applies; `None` when nothing is in doubt.
     pub unsettled: Option<String>,
+    /// Why it is off here, as a fragment, where that is known of one that the framework has.
+    pub off: Option<String>,
 }
 
 impl PathCatalog {
@@ -91,9 +94,9 @@ impl PathCatalog {
         entry.covers.iter().map(|part| self.part_name(*part)).collect()
     }
 
-    /// Overlaps that hide a kernel of these parts, the best first: those of the framework, what is merged, what is
+    /// Overlaps that hide a kernel of these parts, the best first: those of the framework, what is not off, what is merged, what is
     /// known to apply. Left out are those whose gates are closed, and changes to other frameworks that are not merged.
-    pub(super) fn covering(&self, member: &[bool], facts: &Facts<'_>) -> Vec<Way> {
+    pub(super) fn covering(&self, member: &[bool], shown: Shown, facts: &Facts<'_>) -> Vec<Way> {
         let hides = |part: &PartIx| member.get(part.0).copied().unwrap_or(false);
         let mut found: Vec<Way> = Vec::new();
         for entry in self.entries().iter().filter(|entry| entry.covers.iter().any(hides)) {
@@ -108,10 +111,13 @@ impl PathCatalog {
                 Origin::InFlight if is_own => entry.pr.clone(),
                 Origin::InFlight | Origin::Closed => continue,
             };
+            let is_merged_here = pr.is_empty() && is_own && facts.framework != "unknown";
+            let off = if is_merged_here { off::because(entry, shown, facts) } else { None };
             let (path, frameworks) = (entry.id.clone(), entry.frameworks.clone());
-            found.push(Way { path, frameworks, is_own, pr, unsettled });
+            found.push(Way { path, frameworks, is_own, pr, unsettled, off });
         }
-        found.sort_by_key(|way| (!way.is_own, !way.pr.is_empty(), way.unsettled.is_some()));
+        found
+            .sort_by_key(|way| (!way.is_own, way.off.is_some(), !way.pr.is_empty(), way.unsettled.is_some()));
         found
     }
 

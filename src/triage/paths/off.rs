@@ -23,7 +23,7 @@ pub(super) fn is_layer(path: &str) -> bool {
 /// What the kernels of a stage show of compilation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown {
-    /// Python code of a layer launched a rung of the path's ladder itself.
+    /// Python code of a layer launched a rung of the path's ladder itself; of an overlap, most norms of the stage.
     pub(super) by_layers: bool,
     /// A kernel ran that a compiler made.
     pub(super) compiled: bool,
@@ -46,8 +46,7 @@ pub(super) fn because(entry: &Entry, shown: Shown, facts: &Facts<'_>) -> Option<
     }
     if shown.by_layers {
         return Some(
-            "not compiled: Python code of the layers launched it, and the pass needs compiled code"
-                .to_owned(),
+            "not compiled: Python code of the layers ran, and the pass needs compiled code".to_owned(),
         );
     }
     (!shown.compiled).then(|| "no compiled kernel ran, and the pass needs compiled code".to_owned())

@@ -14,7 +14,7 @@ use super::sequence::{Sequence, Starts};
 use super::similar::{self, Scene};
 use super::unlisted;
 use crate::trace::{NameId, Ns};
-use crate::triage::activity::Timeline;
+use crate::triage::activity::{Placed, Timeline};
 use crate::triage::attribution::CallSites;
 use crate::triage::classify::Classifier;
 use crate::triage::kernel_table::percent;
@@ -50,6 +50,22 @@ impl<'t> Seen<'t> {
             }
         }
         seen
+    }
+
+    /// Whether Python code of the layers launched most norms of the stage's steps itself, so that they are not compiled.
+    /// Single compiled kernels, such as the mask of a shared embedding, run beside such layers too.
+    fn is_by_layers(&self, timeline: &Timeline, stage: Stage, calls: &CallSites) -> bool {
+        let is_norm = |one: &&Placed| {
+            let number = self.number_of.get(&one.activity.name);
+            number.and_then(|number| self.kinds.get(*number as usize)).is_some_and(|kind| kind.is_norm)
+        };
+        let of_steps = timeline.placed.iter().filter(|one| one.stage == stage && one.step.is_some());
+        let (mut all, mut by_layers) = (0_u64, 0_u64);
+        for one in of_steps.filter(is_norm) {
+            all += 1;
+            by_layers += u64::from(calls.own(one.index).is_some_and(|place| off::is_layer(&place.path)));
+        }
+        all > 0 && by_layers * 2 > all
     }
 }
 
@@ -132,6 +148,7 @@ pub fn find(
         reduces: runs_named("all-reduce"),
         exchanges: runs_named("expert-exchange"),
         aiter: runs_named("of-aiter"),
+        no_fp4: runs_named("fp8-product") && !runs_named("fp4"),
         serves: facts.serves.or(serves),
         stage: Some(stage),
         ..facts
@@ -178,7 +195,9 @@ pub fn find(
     };
     let similar = similar::find(&scene, catalog, &facts);
     let unlisted = unlisted::find(&scene, catalog, whole);
-    let ways = seen.kinds.iter().map(|kind| (kind.id.to_owned(), catalog.covering(&kind.parts, &facts)));
+    let shown = Shown { by_layers: seen.is_by_layers(timeline, stage, calls), compiled };
+    let ways_of = |kind: &Kind<'_>| (kind.id.to_owned(), catalog.covering(&kind.parts, shown, &facts));
+    let ways = seen.kinds.iter().map(ways_of);
     let ways = ways.filter(|(_, ways)| !ways.is_empty()).collect();
     Found { rows, similar, unlisted, ways, rungs }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::catalog::BUILTIN;
 use super::ladder::Kind;
+use super::off::Shown;
 use super::parts::{PartIx, membership};
 use super::rows::state_of;
 use super::sequence::Sequence;
@@ -82,7 +83,16 @@ fn every_part_is_used() {
             lists.into_iter().flatten().chain(ladders.flatten()).copied().collect::<Vec<_>>()
         })
         .collect();
-    for name in ["all-reduce", "expert-exchange", "amd-only", "of-aiter", "compiled", "kv-write"] {
+    for name in [
+        "all-reduce",
+        "expert-exchange",
+        "amd-only",
+        "of-aiter",
+        "compiled",
+        "kv-write",
+        "fp8-product",
+        "fp4",
+    ] {
         used.insert(PartIx(catalog.parts.iter().position(|part| part.name == name).unwrap()));
     }
     let idle: Vec<&str> = (0..catalog.parts.len())
@@ -91,6 +101,19 @@ fn every_part_is_used() {
         .map(|part| catalog.part_name(part))
         .collect();
     assert_eq!(idle, Vec::<&str>::new());
+}
+
+/// What is for FP4 alone, by its name, says on what it runs: on a model in FP8 it is no help.
+#[test]
+fn what_is_for_fp4_alone_has_a_gate() {
+    let open: Vec<&str> = catalog()
+        .entries()
+        .iter()
+        .filter(|entry| entry.name.contains("FP4"))
+        .filter(|entry| entry.gates.quantisation.is_empty() && entry.gates.gpu.is_empty())
+        .map(|entry| entry.id.as_str())
+        .collect();
+    assert_eq!(open, Vec::<&str>::new());
 }
 
 const REDUCE: &str = "void vllm::cross_device_reduce_1stage<__nv_bfloat16, 4>(vllm::RankData*)";
@@ -367,7 +390,8 @@ fn only_what_no_entry_fits_is_new() {
 fn an_overlap_is_found_by_what_it_hides() {
     let of = |name: &str, facts: Facts<'_>| -> Vec<Way> {
         let member = membership(&catalog().parts, &kernel(name), classifier());
-        catalog().covering(&member, &facts)
+        let compiled = Shown { by_layers: false, compiled: true };
+        catalog().covering(&member, compiled, &facts)
     };
     let ids = |name: &str, facts: Facts<'_>| -> Vec<String> {
         of(name, facts).into_iter().map(|way| way.path).collect()
@@ -389,6 +413,17 @@ fn an_overlap_is_found_by_what_it_hides() {
     let vllm = Facts { framework: "vllm", exchanges: true, reduces: true, ..on_sglang() };
     assert_eq!(ids(combine, vllm), ["single-batch-overlap", "deepseek-shared-routed-overlap"]);
     assert_eq!(ids(REDUCE, vllm)[0], "vllm-async-tp");
+    // A compile pass is off where nothing is compiled, and then comes behind what is not off.
+    let member = membership(&catalog().parts, &kernel(REDUCE), classifier());
+    let eager = Shown { by_layers: true, compiled: true };
+    let off: Vec<(String, bool)> = catalog()
+        .covering(&member, eager, &vllm)
+        .into_iter()
+        .map(|way| (way.path, way.off.is_some()))
+        .collect();
+    assert!(off.contains(&("vllm-async-tp".to_owned(), true)), "{off:?}");
+    assert!(off.contains(&("vllm-sequence-parallel".to_owned(), true)), "{off:?}");
+    assert!(off.is_sorted_by_key(|(path, off)| (!path.starts_with("vllm"), *off)), "{off:?}");
     // These run in every model; no overlap is for all of them.
     for name in ["_silu_and_mul_kernel", "_rms_norm_fwd_fused", GEMM, "Memset (Device)"] {
         assert_eq!(ids(name, sglang), Vec::<String>::new(), "{name}");
