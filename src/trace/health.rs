@@ -76,6 +76,8 @@ health_codes! {
     LaunchWithoutTime = "launch-without-time", judged;
     /// A launch whose activity is not in the trace, which holds others of its kind.
     ActivityMissing = "activity-missing", judged;
+    /// A replay of a graph that has fewer activities than another replay of the same graph: the rest was lost.
+    ReplayIncomplete = "replay-incomplete", never;
     /// More is lost than [`LOSS_LIMIT`] allows.
     LossBeyondLimit = "loss-beyond-limit", never;
     /// Work of an accelerator that profgate cannot judge.
@@ -124,9 +126,12 @@ pub fn advice(code: &str) -> &'static str {
         Some(HealthCode::DeviceUnsupported) => "profile on a CUDA or HIP device",
         Some(HealthCode::MappingCapture) => "name the trace that was recorded while requests ran",
         Some(HealthCode::AutotuneInWindow) => "warm the server up before profiling, so that nothing is tuned",
-        Some(HealthCode::LossBeyondLimit | HealthCode::EventTooLong | HealthCode::ActivityWithoutTime) => {
-            "profile fewer steps; a profiler whose buffers overflow loses events"
-        }
+        Some(
+            HealthCode::LossBeyondLimit
+            | HealthCode::ReplayIncomplete
+            | HealthCode::EventTooLong
+            | HealthCode::ActivityWithoutTime,
+        ) => "profile fewer steps; a profiler whose buffers overflow loses events",
         _ => "profile again, and wait until the server has written the whole file",
     }
 }

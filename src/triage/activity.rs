@@ -8,6 +8,7 @@ use super::busy::{Busy, Union};
 use super::classify::{Class, Classifier, Role};
 use super::interval::{self, HiddenParts, Interval, Measured};
 use super::launches::Launches;
+use super::replays;
 use super::stage::{Stage, StageEvidence};
 use super::steps::{self, FoundBy};
 use super::turns;
@@ -181,6 +182,7 @@ impl<'t> Timeline<'t> {
         count_missing_launches(trace, &launches, health);
         let order = in_order(trace);
         window::inspect(trace, &launches, &order, &steps.of_activity, health);
+        replays::inspect(trace, &launches, &order, &steps, health);
 
         let mut placed: Vec<Placed<'t>> = order
             .iter()

@@ -18,6 +18,7 @@ mod model;
 pub mod overlap;
 pub mod paths;
 mod ranks;
+mod replays;
 mod stage;
 mod steps;
 mod turns;

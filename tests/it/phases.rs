@@ -1,6 +1,6 @@
 //! Steps of two kinds in one capture: in turn, or a prefill among replays of decode.
 
-use profgate::synth::{Annotations, KernelSpec, LaunchMode, ModelShape, Workload, presets};
+use profgate::synth::{Annotations, KernelSpec, LaunchMode, ModelShape, Stage, Workload, presets};
 use serde_json::Value;
 
 use crate::meaning::{
@@ -53,6 +53,59 @@ fn which_of_two_kinds_of_steps_comes_first_changes_nothing() {
         }
     }
     assert!(loud.is_empty(), "{}", loud.join("\n"));
+}
+
+/// Takes the activities of the last graph launch but `kept` away.
+fn lose(document: &mut Value, kept: usize) {
+    let device = ["kernel", "gpu_memcpy", "gpu_memset"];
+    let number = |row: &Value| row["args"]["correlation"].as_u64();
+    let launch = rows(document)
+        .iter()
+        .filter(|row| row["name"].as_str().is_some_and(|name| name.contains("GraphLaunch")))
+        .filter_map(number)
+        .max();
+    let is_own = |row: &Value| is(row, &device) && number(row) == launch;
+    let start = |row: &Value| (row["ts"].as_f64().unwrap() * 1000.0) as u64;
+    let mut starts: Vec<u64> = rows(document).iter().filter(|row| is_own(row)).map(start).collect();
+    starts.sort_unstable();
+    rows(document).retain(|row| !is_own(row) || start(row) < starts[kept]);
+}
+
+#[test]
+fn a_replay_that_lost_kernels_is_told_from_another_graph() {
+    let scratch = Scratch::new("phases-lost");
+    let hip = presets::hip_decode().gpu;
+    let cuda = workload(Vec::new(), LaunchMode::Graph, Annotations::None).gpu;
+    for (gpu, annotations) in [
+        (&cuda, Annotations::Sglang),
+        (&cuda, Annotations::Vllm),
+        (&cuda, Annotations::None),
+        (&hip, Annotations::Vllm),
+        (&hip, Annotations::None),
+    ] {
+        let of = |shapes| Workload { gpu: gpu.clone(), ..workload(shapes, LaunchMode::Graph, annotations) };
+        let capture = document(&of(vec![plain(DECODE, 8); 5]));
+        let told = |document: &Value| {
+            let run =
+                run(&["triage", arg(&scratch.file("t.json", document.to_string())), "--format", "json"]);
+            health(&serde_json::from_str(&run.stdout).unwrap(), "replay-incomplete")
+        };
+        assert_eq!(told(&capture), 0);
+        for kept in [125, 100, 50] {
+            let mut short = capture.clone();
+            lose(&mut short, kept);
+            assert_eq!(told(&short), 1, "{annotations:?}, {kept} kept");
+        }
+        // A graph of another size of batch may do without a kernel.
+        let mut small = plain(Stage::Decode { batch: 4, cached: 800 }, 4);
+        small.bodies[0].remove(6);
+        let mixed = [vec![plain(DECODE, 8); 3], vec![small; 3]].concat();
+        assert_eq!(told(&document(&of(mixed))), 0, "{annotations:?}");
+    }
+    let mut pieces = plain(DECODE, 8);
+    pieces.bodies[0][2].outside_graph = true;
+    let piecewise = document(&workload(vec![pieces; 3], LaunchMode::Piecewise, Annotations::Vllm));
+    assert_eq!(health(&triage(&scratch, "p.json", &piecewise), "replay-incomplete"), 0);
 }
 
 /// Seven steps, of which the fourth is launched kernel by kernel and the others are replays of a graph.

@@ -48,19 +48,15 @@ pub(super) fn find(trace: &Trace, launches: &Launches<'_>, health: &mut Health) 
             Some(_) | None => drawings.step_at(activity),
         })
         .collect();
-    let mut stages: Vec<Option<Stage>> = ranges.iter().map(|range| range.stage).collect();
-    stages.extend(&drawings.alone);
-    Some(numbered(trace, stages, of_activity, health)).filter(|steps| !steps.steps.is_empty())
+    let marked = |stage, names| Step { stage, is_marked: true, names };
+    let mut found: Vec<Step> = ranges.into_iter().map(|range| marked(range.stage, range.names)).collect();
+    found.extend(drawings.alone.iter().map(|stage| marked(*stage, BTreeSet::new())));
+    Some(numbered(trace, found, of_activity, health)).filter(|steps| !steps.steps.is_empty())
 }
 
 /// Numbers the steps that own work by the start of it; a step in which nothing was launched is counted.
-fn numbered(
-    trace: &Trace,
-    stages: Vec<Option<Stage>>,
-    of_activity: Vec<Option<usize>>,
-    health: &mut Health,
-) -> Steps {
-    let mut starts: Vec<Option<Ns>> = vec![None; stages.len()];
+fn numbered(trace: &Trace, found: Vec<Step>, of_activity: Vec<Option<usize>>, health: &mut Health) -> Steps {
+    let mut starts: Vec<Option<Ns>> = vec![None; found.len()];
     for (activity, step) in trace.activities.iter().zip(&of_activity) {
         if let Some(start) = step.and_then(|step| starts.get_mut(step)) {
             *start = Some(start.map_or(activity.span.start, |known| known.min(activity.span.start)));
@@ -73,12 +69,12 @@ fn numbered(
     let mut order: Vec<(Ns, usize)> =
         starts.iter().enumerate().filter_map(|(step, start)| Some(((*start)?, step))).collect();
     order.sort_unstable();
-    let mut number = vec![None; stages.len()];
+    let mut number = vec![None; found.len()];
     let mut steps = Vec::new();
     for (_, step) in order {
-        if let (Some(number), Some(stage)) = (number.get_mut(step), stages.get(step)) {
+        if let (Some(number), Some(step)) = (number.get_mut(step), found.get(step)) {
             *number = Some(steps.len());
-            steps.push(Step { stage: *stage, is_marked: true });
+            steps.push(step.clone());
         }
     }
     let of_activity = of_activity

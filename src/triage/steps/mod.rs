@@ -14,6 +14,8 @@ mod replay;
 mod tokens;
 mod unmarked;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ use super::activity::Classes;
 use super::launches::Launches;
 use super::layers;
 use super::stage::Stage;
-use crate::trace::{Health, Trace};
+use crate::trace::{Health, NameId, Trace};
 
 /// How a capture's steps were told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,15 @@ pub struct Step {
     pub stage: Option<Stage>,
     /// Whether an annotation marks it.
     pub is_marked: bool,
+    /// The texts of the ranges that mark it.
+    pub names: BTreeSet<NameId>,
+}
+
+impl Step {
+    /// A step that no annotation marks.
+    fn unmarked(stage: Option<Stage>) -> Self {
+        Self { stage, is_marked: false, names: BTreeSet::new() }
+    }
 }
 
 /// The steps of one trace file.
@@ -90,13 +101,13 @@ fn by_period(
     let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
     let of_steps = slots.iter().map(|slot| (step_of(slot.start), slot));
     let stages = tokens::stages(cuts.len() + 1, of_steps, |_| false, health);
-    let steps = stages.into_iter().map(|stage| Step { stage, is_marked: false }).collect();
+    let steps = stages.into_iter().map(Step::unmarked).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::Period })
 }
 
 fn whole(trace: &Trace) -> Steps {
     Steps {
-        steps: vec![Step { stage: None, is_marked: false }],
+        steps: vec![Step::unmarked(None)],
         of_activity: vec![Some(0); trace.activities.len()],
         found_by: FoundBy::None,
     }

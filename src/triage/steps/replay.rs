@@ -83,7 +83,7 @@ pub(super) fn find(
     let of_steps = slots.iter().filter_map(|slot| Some((step_of(slot.index, slot.start)?, slot)));
     let is_replayed = |step: usize| passes.get(step).is_some_and(|pass| pass.replay.is_some());
     let stages = tokens::stages(passes.len(), of_steps, is_replayed, health);
-    let steps = stages.into_iter().map(|stage| Step { stage, is_marked: false }).collect();
+    let steps = stages.into_iter().map(Step::unmarked).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::GraphLaunch })
 }
 

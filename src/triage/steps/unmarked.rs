@@ -94,7 +94,7 @@ fn with_prefills(mut marked: Steps, trace: &Trace, passes: &[Pass]) -> Steps {
             *number = place;
         }
     }
-    let prefill = Step { stage: Some(Stage::Prefill), is_marked: false };
+    let prefill = Step::unmarked(Some(Stage::Prefill));
     let steps = order.iter().map(|(_, step)| marked.steps.get(*step).cloned().unwrap_or(prefill.clone()));
     let steps = steps.collect();
     let of_activity = marked.of_activity.iter().map(|step| step.and_then(|step| number.get(step).copied()));
