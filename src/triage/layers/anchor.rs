@@ -1,5 +1,7 @@
 //! The attention kernels that layers are anchored on.
 
+use std::collections::BTreeMap;
+
 use super::slots::Slot;
 use crate::trace::Ns;
 use crate::triage::classify::Role;
@@ -22,7 +24,7 @@ pub fn is_anchor(role: Role) -> bool {
 ///
 /// Kernels of one layer's attention (a split and its reduction, a context and a generation part) have
 /// nothing between them but small helpers. Attention kernels that only prepare anchor nothing: their like
-/// runs seldom and takes less than half the time of the typical group.
+/// runs seldom and takes less than half the time of the groups behind it.
 pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
     let mut groups: Vec<(Anchor, Ns)> = Vec::new();
     let mut is_open = false;
@@ -43,26 +45,53 @@ pub fn anchors(sequence: &[Slot]) -> Vec<Anchor> {
             is_open = false;
         }
     }
-    let kind = |anchor: &Anchor| -> Vec<u32> {
+    let is_preparation = preparations(sequence, &groups);
+    groups
+        .into_iter()
+        .zip(is_preparation)
+        .filter(|(_, is_preparation)| !is_preparation)
+        .map(|((anchor, _), _)| anchor)
+        .collect()
+}
+
+/// So many layers behind a kernel are of the step that it is part of.
+const LAYERS_AHEAD: usize = 8;
+
+/// For each group whether it is no layer's attention.
+///
+/// Steps of one sequence may differ in length as prefill and decode do: a group is held against those that follow it, and
+/// all groups of the same kernels are the same thing.
+fn preparations(sequence: &[Slot], groups: &[(Anchor, Ns)]) -> Vec<bool> {
+    let kind = |(anchor, _): &(Anchor, Ns)| -> Vec<u32> {
         let slots = sequence.get(anchor.first..=anchor.last).unwrap_or_default();
         slots.iter().filter(|slot| is_anchor(slot.role)).map(|slot| slot.kernel.0).collect()
     };
-    let mut kinds = std::collections::BTreeMap::new();
-    for (anchor, _) in &groups {
-        *kinds.entry(kind(anchor)).or_insert(0_usize) += 1;
+    let kinds: Vec<Vec<u32>> = groups.iter().map(kind).collect();
+    let mut times: BTreeMap<&[u32], usize> = BTreeMap::new();
+    for kind in &kinds {
+        *times.entry(kind).or_default() += 1;
     }
-    let mut totals: Vec<i64> = groups.iter().map(|(_, total)| total.0).collect();
-    let typical = crate::triage::median(&mut totals);
-    let most = kinds.values().copied().max().unwrap_or(0);
-    let is_preparation = |anchor: &Anchor, total: Ns| {
-        let seldom = kinds.get(&kind(anchor)).is_some_and(|count| count * 8 <= most);
-        seldom && total.0.saturating_mul(2) < typical
+    let most = times.values().copied().max().unwrap_or(0);
+    let is_short = |at: usize| {
+        let behind = groups.get(at + 1..).unwrap_or_default();
+        let before = groups.get(at.saturating_sub(LAYERS_AHEAD)..at).unwrap_or_default();
+        let near = if behind.is_empty() { before } else { behind };
+        let near = near.iter().take(LAYERS_AHEAD);
+        let mut lengths: Vec<i64> = near.map(|(_, total)| total.0).collect();
+        let typical = crate::triage::median(&mut lengths);
+        groups.get(at).is_some_and(|(_, total)| total.0.saturating_mul(2) < typical)
     };
-    groups
-        .into_iter()
-        .filter(|(anchor, total)| !is_preparation(anchor, *total))
-        .map(|(anchor, _)| anchor)
-        .collect()
+    let mut short: BTreeMap<&[u32], usize> = BTreeMap::new();
+    for (at, kind) in kinds.iter().enumerate() {
+        if times.get(kind.as_slice()).is_some_and(|times| times * 8 <= most) {
+            *short.entry(kind).or_default() += usize::from(is_short(at));
+        }
+    }
+    let is_mostly_short = |kind: &[u32]| {
+        let (short, all) = (short.get(kind).copied().unwrap_or(0), times.get(kind).copied().unwrap_or(0));
+        short * 2 > all
+    };
+    kinds.iter().map(|kind| is_mostly_short(kind)).collect()
 }
 
 /// Roles that cannot stand inside one layer's attention.

@@ -2,8 +2,9 @@
 //!
 //! Inside a step, what stands between two layers' attention repeats from layer to layer. Between two steps
 //! stand the head and the sampling of one and the embedding of the next: kernels that no layer has. A step
-//! ends at the longest idle time of such a break. What it gives up: work that one step's end overlaps with
-//! the next step's begin is counted by where it starts.
+//! ends inside such a break: where the kernels are those that the capture ends with and then those that it begins
+//! with, else where the GPU waits longest in all breaks of the same kernels together. What it gives up: work that
+//! one step's end overlaps with the next step's begin is counted by where it starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +33,35 @@ pub(super) fn find(slots: &[Slot]) -> Option<Vec<Ns>> {
         .filter(is_cut)
         .or_else(|| at_novelties(&gaps).filter(is_cut))
         .or_else(|| at_seldom_kinds(&gaps, anchors.len()).filter(is_cut))?;
-    let cuts: Vec<Ns> = breaks.iter().filter_map(|index| Some(longest_idle(gaps.get(*index)?)?.1)).collect();
+    let broken: Vec<&[Slot]> = breaks.iter().filter_map(|index| gaps.get(*index).copied()).collect();
+    let tail = main.get(anchors.last()?.last + 1..)?;
+    let head = main.get(..anchors.first()?.first)?;
+    let cuts: Vec<Ns> = broken
+        .iter()
+        .filter_map(|gap| between(gap, tail, head).or_else(|| longest_wait(gap, &broken)))
+        .collect();
     (cuts.len() == breaks.len()).then_some(cuts)
+}
+
+/// Where the next step begins in a gap that is the end of the capture followed by its begin.
+fn between(gap: &[Slot], tail: &[Slot], head: &[Slot]) -> Option<Ns> {
+    let (end, begin) = gap.split_at_checked(tail.len())?;
+    (kernels(end) == kernels(tail) && kernels(begin) == kernels(head)).then_some(begin.first()?.start)
+}
+
+/// Where the GPU waits longest in all gaps of the same kernels together: one step ends where its like do.
+fn longest_wait(gap: &[Slot], gaps: &[&[Slot]]) -> Option<Ns> {
+    let own = kernels(gap);
+    let mut waits = vec![Ns::ZERO; gap.len()];
+    for like in gaps.iter().filter(|like| like.len() == own.len() && kernels(like) == own) {
+        let mut reached = like.first()?.end;
+        for (wait, slot) in waits.iter_mut().zip(*like).skip(1) {
+            *wait += (slot.start - reached).max(Ns::ZERO);
+            reached = reached.max(slot.end);
+        }
+    }
+    let longest = (1..gap.len()).max_by_key(|at| (waits.get(*at), std::cmp::Reverse(*at))).unwrap_or(0);
+    gap.get(longest).map(|slot| slot.start)
 }
 
 /// The gaps that hold an embedding or a sampling, when few enough do for these to tell.
@@ -248,6 +276,24 @@ mod tests {
         middle[0] = (11, Role::Norm);
         middle.pop();
         assert_eq!(find(&stream(&vec![middle; 6], 20)).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn how_long_a_step_takes_decides_neither_their_number_nor_their_begin() {
+        for times in [[1, 1, 1, 1], [4, 1, 1, 1], [1, 1, 4, 1], [4, 4, 1, 1], [1, 9, 9, 9]] {
+            let (mut all, mut begins, mut at) = (Vec::new(), Vec::new(), 0);
+            for time in times {
+                begins.push(Ns(at));
+                // What prepares the attention of a step is called attention too.
+                for (kernel, role) in std::iter::once((12, Role::Attention)).chain(step(0, 16)) {
+                    let length = if kernel == 12 { 20 } else { 90 } * time;
+                    all.push(Slot { end: Ns(at + length), ..slot(kernel, role, at, 8) });
+                    at += length + 10;
+                }
+            }
+            begins.remove(0);
+            assert_eq!(find(&all), Some(begins), "{times:?}");
+        }
     }
 
     #[test]
