@@ -86,11 +86,24 @@ fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
     let mut decode: Vec<usize> = Vec::new();
     let mut prefill: Vec<usize> = Vec::new();
     let mut unclear: Vec<usize> = Vec::new();
+    let mut cut: Vec<usize> = Vec::new();
+    let is_cut = |index: usize, decode: &[usize]| {
+        let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
+        (index == 0 || index + 1 == count) && of(&[index]).is_part_of_a_prefill(&of(decode))
+    };
     for group in groups(steps) {
         let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
         if decode.is_empty() {
             decode = group;
-        } else if !prefill.is_empty() || of(&group).is_prefill_beside(&of(&decode)) {
+            continue;
+        }
+        let (parts, group): (Vec<usize>, Vec<usize>) =
+            group.into_iter().partition(|index| is_cut(*index, &decode));
+        cut.extend(parts);
+        if group.is_empty() {
+            continue;
+        }
+        if !prefill.is_empty() || of(&group).is_prefill_beside(&of(&decode)) {
             prefill.extend(group);
         } else if of(&group).is_alike(&of(&decode)) {
             decode.extend(group);
@@ -99,12 +112,13 @@ fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
         }
     }
     leave_unclear(&unclear, &decode, steps, &mut stages, health);
+    leave_cut(&cut, &decode, steps, &mut stages, health);
     let of = |indices: &[usize]| -> Vec<&BTreeSet<u32>> {
         indices.iter().filter_map(|index| steps.get(*index)).map(|shown| &shown.kernels).collect()
     };
     let is_other_program =
         || of(&decode).into_iter().all(|decode| of(&prefill).into_iter().all(|prefill| prefill != decode));
-    if prefill.is_empty() || (decode.len() < 2 && !is_other_program()) {
+    if (prefill.is_empty() && cut.is_empty()) || (decode.len() < 2 && !is_other_program()) {
         return stages;
     }
     for (indices, stage) in [(decode, Stage::Decode), (prefill, Stage::Prefill)] {
@@ -157,6 +171,27 @@ fn without_grids(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
     stages
 }
 
+/// Gives prefills that the window cuts a stage of their own, and says so: no figure of a prefill is one of a part.
+fn leave_cut(
+    cut: &[usize],
+    decode: &[usize],
+    steps: &[Shown],
+    stages: &mut [Option<Stage>],
+    health: &mut Health,
+) {
+    let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
+    let whole = of(decode).norms;
+    for index in cut {
+        let own = of(&[*index]);
+        health.count(HealthCode::StepCut, || {
+            format!("a prefill at the edge of the window has {} norms, a decode step {whole}", own.norms)
+        });
+        if let Some(of) = stages.get_mut(*index) {
+            *of = Some(Stage::All);
+        }
+    }
+}
+
 /// Gives steps that are neither prefill nor like decode a stage of their own, and says so.
 fn leave_unclear(
     unclear: &[usize],
@@ -204,6 +239,8 @@ pub(super) struct Group {
     anchors: i64,
     /// Median of its steps.
     ns: i64,
+    /// How many norms tell the tokens: median of its steps.
+    norms: i64,
     is_replayed: bool,
     is_launched: bool,
 }
@@ -217,6 +254,9 @@ impl Group {
             ),
             attention: steps.clone().flat_map(|shown| shown.attention.iter().copied()).collect(),
             ns: crate::triage::median(&mut steps.clone().map(|shown| shown.ns).collect::<Vec<i64>>()),
+            norms: crate::triage::median(
+                &mut steps.clone().map(|shown| shown.grids.len() as i64).collect::<Vec<i64>>(),
+            ),
             is_replayed: steps.clone().all(|shown| shown.is_replayed),
             is_launched: steps.into_iter().all(|shown| !shown.is_replayed),
         }
@@ -234,6 +274,17 @@ impl Group {
             && self.is_same_model(decode)
             && (self.is_longer(decode, LONGER_ALONE)
                 || (has_a_sign && self.is_longer(decode, LONGER_WITH_A_SIGN)))
+    }
+
+    /// Whether this group, of many more tokens, is a prefill of which layers are missing if the other is decode: a norm
+    /// and what stands around it takes as much longer as it does in a whole prefill.
+    fn is_part_of_a_prefill(&self, decode: &Self) -> bool {
+        let per_norm = |of: &Self| of.ns as f64 / of.norms.max(1) as f64;
+        self.is_launched
+            && self.norms * 10 < decode.norms * 9
+            && self.anchors * 10 < decode.anchors * 9
+            && !self.has_other_attention(decode)
+            && per_norm(self) >= per_norm(decode) * LONGER_ALONE
     }
 
     /// Whether steps of any size are prefill if those of the other are decode.
@@ -306,6 +357,27 @@ mod tests {
         stages(steps.len(), slots.iter().enumerate(), is_replayed, &mut Health::default())
     }
 
+    /// The stages of steps of `(tokens, kernel, time of a layer, layers)`, and how many are said to be cut.
+    fn told_of_layers(steps: &[(u32, u32, i64, usize)]) -> (Vec<Option<Stage>>, u64) {
+        let name = Names::default().intern("7");
+        let stream = StreamId { device: DeviceId(name), stream: name };
+        let slot = |(grid, kernel, ns, layers): (u32, u32, i64, usize)| {
+            let (kernel, end, role) = (KernelIx(kernel), Ns(ns), Role::Norm);
+            let norm = Slot { kernel, name, role, stream, start: Ns(0), end, grid, queued: None, index: 0 };
+            let attention = Slot { kernel: KernelIx(9), role: Role::Attention, ..norm };
+            std::iter::repeat_n([norm, attention], layers).flatten()
+        };
+        let slots: Vec<(usize, Slot)> = steps
+            .iter()
+            .enumerate()
+            .flat_map(|(step, shape)| slot(*shape).map(move |slot| (step, slot)))
+            .collect();
+        let mut health = Health::default();
+        let slots = slots.iter().map(|(step, slot)| (*step, slot));
+        let stages = stages(steps.len(), slots, |_| false, &mut health);
+        (stages, health.get(HealthCode::StepCut))
+    }
+
     const P: Option<Stage> = Some(Stage::Prefill);
     const D: Option<Stage> = Some(Stage::Decode);
 
@@ -332,6 +404,22 @@ mod tests {
         assert_eq!(told(&[(8392, 1), (8, 1)]), [None; 2]);
         assert_eq!(told(&[(8392, 1), (8, 2)]), [P, D]);
         assert_eq!(told(&[(8392, 1), (8, 2), (0, 1)]), [P, D, None]);
+    }
+
+    #[test]
+    fn a_prefill_that_the_window_cuts_is_no_decode_and_no_whole_prefill() {
+        let all = Some(Stage::All);
+        let layers = |first: usize, last: usize| {
+            let mut steps = vec![(2048, 1, 50, first)];
+            steps.extend(vec![(8, 1, 10, 16); 3]);
+            steps.push((2048, 1, 50, last));
+            steps
+        };
+        assert_eq!(told_of_layers(&layers(8, 16)), ([all, D, D, D, P].to_vec(), 1));
+        assert_eq!(told_of_layers(&layers(2, 16)), ([all, D, D, D, P].to_vec(), 1));
+        assert_eq!(told_of_layers(&layers(16, 8)), ([P, D, D, D, all].to_vec(), 1));
+        assert_eq!(told_of_layers(&layers(16, 16)), ([P, D, D, D, P].to_vec(), 0));
+        assert_eq!(told_of_layers(&layers(2, 16)[..4]), ([all, D, D, D].to_vec(), 1));
     }
 
     #[test]
