@@ -88,18 +88,31 @@ add_fail_on() {
   esac
 }
 
-# Profiles the server at `url` into the capture folder.
+# Profiles the server at `url` into the capture folder, and judges nothing.
 run_capture() {
   [ -n "$INPUT_URL" ] || die 2 "input 'url'" "Mode 'capture' needs the input 'url', the address of a running server."
   args=(capture "--url=$INPUT_URL" "--output=$INPUT_CAPTURE_DIR")
   add_option framework "$INPUT_FRAMEWORK"
   add_lines '' "$INPUT_CAPTURE_ARGS"
   "$bin" "${args[@]}" || code=$?
-  [ "$code" = 0 ] || return 0 # What there is of it is no capture.
+  [ "$code" != 0 ] || output_capture
+}
+
+# Says where the capture is. What a profiling that failed has left is none: its list comes last.
+output_capture() {
+  [ -f "$INPUT_CAPTURE_DIR/capture.json" ] || return 0
   case "$INPUT_CAPTURE_DIR" in
     /*) set_output capture "$INPUT_CAPTURE_DIR" ;;
     *) set_output capture "$PWD/$INPUT_CAPTURE_DIR" ;;
   esac
+}
+
+# Has the server at `url` profiled before it is judged. One that cannot be is a verdict too, and in every report.
+add_server() {
+  [ -n "$INPUT_URL" ] || return 0
+  args+=("--url=$INPUT_URL" "--capture-dir=$INPUT_CAPTURE_DIR")
+  add_option framework "$INPUT_FRAMEWORK"
+  add_lines '' "$INPUT_CAPTURE_ARGS"
 }
 
 # Judges captures against their baselines.
@@ -114,10 +127,12 @@ run_check() {
   add_option catalog "$INPUT_CATALOG"
   add_option on-missing-baseline "$INPUT_ON_MISSING_BASELINE"
   add_lines --input= "$INPUT_INPUT"
-  [ -z "$INPUT_URL" ] || args+=("--input=$INPUT_CAPTURE_DIR")
+  add_server
   add_lines '' "$INPUT_EXTRA_ARGS"
   add_scenarios
   "$bin" "${args[@]}" || code=$?
+  # A mistake, such as a folder that is not empty, made no capture.
+  [ -z "$INPUT_URL" ] || [ "$code" = 2 ] || output_capture
 }
 
 # Judges a stored report again, without trace or GPU.
@@ -236,12 +251,7 @@ case "$INPUT_MODE" in
     set_output exit-code "$code"
     ;;
   check)
-    [ -z "$INPUT_URL" ] || run_capture
-    if [ "$code" = 0 ]; then
-      run_check
-    else
-      clear_reports
-    fi
+    run_check
     report_outputs
     ;;
   report)

@@ -212,6 +212,7 @@ Examples:
   profgate check qwen3-30b-decode                  one of them
   profgate check --input qwen3-30b-decode=traces/  with traces that another job made
   profgate check --baseline b.yaml traces/         without a configuration
+  profgate check --url http://127.0.0.1:30000      profile a running server first
 
 report.json, junit.xml and comment.md are written before a non-zero exit.")]
 pub struct CheckArgs {
@@ -231,6 +232,12 @@ pub struct CheckArgs {
     /// The server's log; a capture of a server that fell back to a diffusers backend is refused (exit 3)
     #[arg(long, value_name = "FILE")]
     pub server_log: Vec<PathBuf>,
+    /// Profile this running server first, and judge that; a capture that fails is in the report, too
+    #[arg(long, value_name = "URL", conflicts_with = "inputs")]
+    pub url: Option<String>,
+    /// Where that capture goes, a new or empty directory [default: below profgate-capture]
+    #[arg(long, value_name = "DIR", requires = "url")]
+    pub capture_dir: Option<PathBuf>,
     /// Where report.json, junit.xml and comment.md go
     #[arg(long, value_name = "DIR", default_value = "profgate-report")]
     pub report_dir: PathBuf,
@@ -258,6 +265,9 @@ pub struct CheckArgs {
     /// The day against which waivers are held [default: today, in UTC]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub today: Option<Date>,
+    /// How to profile that server.
+    #[command(flatten, next_help_heading = "Profiling the server of --url")]
+    pub live: LiveArgs,
 }
 
 /// The scenarios that a command is about.

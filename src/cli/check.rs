@@ -7,7 +7,7 @@ use super::check_server;
 use super::context::Context;
 use super::error::CliError;
 use super::github;
-use super::scenarios::{Paths, Resolved, replace_paths, resolve};
+use super::scenarios::{Paths, Resolved, Traces, replace_paths, resolve};
 use crate::common::date::Date;
 use crate::publish::files::ReportSet;
 use crate::report;
@@ -19,10 +19,11 @@ pub fn run(args: &CheckArgs, context: &Context) -> Result<u8, CliError> {
     let reports = ReportSet { dir: args.report_dir.clone() };
     reports.prepare()?;
     reports.clear()?;
-    let Resolved { mut scenarios, mut policy, catalog } = resolve(&args.of)?;
+    let traces = if args.url.is_some() { Traces::ToCome } else { Traces::There };
+    let Resolved { mut scenarios, mut policy, catalog } = resolve(&args.of, traces)?;
     replace_paths(&mut scenarios, &args.mapping, Paths::Mapping)?;
     replace_paths(&mut scenarios, &args.confirm, Paths::Confirm)?;
-    check_server::capture(&mut scenarios, &args.of, &args.server_log, context)?;
+    check_server::capture(&mut scenarios, args, context)?;
     let waivers = trailers(args.trailers.as_deref())?;
     for scenario in &mut scenarios {
         scenario.waivers.extend(waivers.iter().cloned());

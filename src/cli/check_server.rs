@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use super::args::ScenarioArgs;
+use super::args::CheckArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::live;
 use super::live_args::LiveArgs;
 use super::scenarios;
-use crate::capture::{self, Interrupt};
+use crate::capture::{self, CaptureOptions, Interrupt};
 use crate::common::yaml::Spanned;
 use crate::config::ConfigServer;
 use crate::run::check::{FailedCapture, Scenario};
@@ -27,46 +27,76 @@ struct Options {
     live: LiveArgs,
 }
 
-/// Profiles the server of each scenario that has no traces yet. A capture that fails becomes a finding.
-pub fn capture(
-    judged: &mut [Scenario],
-    args: &ScenarioArgs,
-    server_logs: &[PathBuf],
-    context: &Context,
-) -> Result<(), CliError> {
+/// Profiles the server of each scenario that has no traces yet, or the one that was named. A capture that fails becomes
+/// a finding.
+pub fn capture(judged: &mut [Scenario], args: &CheckArgs, context: &Context) -> Result<(), CliError> {
+    if let Some(url) = &args.url {
+        return named(judged, url, args, context);
+    }
     if judged.iter().all(|scenario| !scenario.inputs.is_empty()) {
         return Ok(());
     }
-    let (path, config) = scenarios::configuration(args)?;
+    let (path, config) = scenarios::configuration(&args.of)?;
     let mut interrupt: Option<Interrupt> = None;
     for scenario in judged.iter_mut().filter(|scenario| scenario.inputs.is_empty()) {
         let Some(server) = config.scenarios.get(&scenario.name).and_then(|found| found.server.as_ref())
         else {
             continue;
         };
-        let args = live_args(server, &path)?;
-        let folder = live::free_folder(&Path::new(FOLDER).join(&scenario.name));
-        let options = live::options(&args, &server.value.url, folder.clone(), 1, server_logs, context)?;
+        let live = live_args(server, &path)?;
+        let options =
+            live::options(&live, &server.value.url, folder(scenario), 1, &args.server_log, context)?;
         let interrupt = match &interrupt {
             Some(interrupt) => interrupt.clone(),
             None => interrupt.insert(live::interrupt()?).clone(),
         };
-        context.say(&format!("profiling the server of {}", scenario.name));
-        match capture::capture(&options, &interrupt, &|text| context.say(text)) {
-            Ok(made) => {
-                made.notes.iter().for_each(|note| context.note(note));
-                scenario.inputs.push(folder);
-            }
-            // The user ended it, or the request was wrong: there is nothing to report on.
-            Err(failure) if failure.is_usage || interrupt.is_set() => return Err(failure.into()),
-            Err(failure) => {
-                let state = failure.state.map_or_else(String::new, |state| format!("; the server: {state}"));
-                scenario.failed = Some(FailedCapture {
-                    subject: options.url.to_string(),
-                    message: format!("{}: {}{state}", failure.what, failure.why),
-                    help: failure.help,
-                });
-            }
+        profile(scenario, &options, &interrupt, context)?;
+    }
+    Ok(())
+}
+
+/// The server of the command line, which takes the place of what a scenario names.
+fn named(judged: &mut [Scenario], url: &str, args: &CheckArgs, context: &Context) -> Result<(), CliError> {
+    let [scenario] = judged else {
+        let names: Vec<&str> = judged.iter().map(|scenario| scenario.name.as_str()).collect();
+        return Err(CliError::usage(
+            "which scenario is this server for?",
+            names.join(", "),
+            "name one: profgate check SCENARIO --url URL",
+        ));
+    };
+    scenario.inputs.clear();
+    let folder = args.capture_dir.clone().unwrap_or_else(|| folder(scenario));
+    let options = live::options(&args.live, url, folder, 1, &args.server_log, context)?;
+    profile(scenario, &options, &live::interrupt()?, context)
+}
+
+fn folder(scenario: &Scenario) -> PathBuf {
+    live::free_folder(&Path::new(FOLDER).join(&scenario.name))
+}
+
+/// Makes the capture of a scenario, or notes why there is none.
+fn profile(
+    scenario: &mut Scenario,
+    options: &CaptureOptions,
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<(), CliError> {
+    context.say(&format!("profiling the server of {}", scenario.name));
+    match capture::capture(options, interrupt, &|text| context.say(text)) {
+        Ok(made) => {
+            made.notes.iter().for_each(|note| context.note(note));
+            scenario.inputs.push(options.output.clone());
+        }
+        // The user ended it, or the request was wrong: there is nothing to report on.
+        Err(failure) if failure.is_usage || interrupt.is_set() => return Err(failure.into()),
+        Err(failure) => {
+            let state = failure.state.map_or_else(String::new, |state| format!("; the server: {state}"));
+            scenario.failed = Some(FailedCapture {
+                subject: options.url.to_string(),
+                message: format!("{}: {}{state}", failure.what, failure.why),
+                help: failure.help,
+            });
         }
     }
     Ok(())

@@ -23,18 +23,27 @@ pub struct Resolved {
     pub catalog: Option<PathBuf>,
 }
 
+/// Whether what is judged has to be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traces {
+    /// It has.
+    There,
+    /// A server is profiled first.
+    ToCome,
+}
+
 /// Puts together what was typed and what the configuration says.
-pub fn resolve(args: &ScenarioArgs) -> Result<Resolved, CliError> {
+pub fn resolve(args: &ScenarioArgs, traces: Traces) -> Result<Resolved, CliError> {
     match &args.baseline {
         Some(baseline) => {
-            let scenarios = vec![without_config(args, baseline)?];
+            let scenarios = vec![without_config(args, baseline, traces)?];
             Ok(Resolved { scenarios, policy: Policy::default(), catalog: None })
         }
         None => with_config(args),
     }
 }
 
-fn without_config(args: &ScenarioArgs, baseline: &Path) -> Result<Scenario, CliError> {
+fn without_config(args: &ScenarioArgs, baseline: &Path, traces: Traces) -> Result<Scenario, CliError> {
     let mut name = UNNAMED.to_owned();
     let mut inputs: Vec<PathBuf> = args.scenarios.iter().map(PathBuf::from).collect();
     for input in &args.inputs {
@@ -47,7 +56,14 @@ fn without_config(args: &ScenarioArgs, baseline: &Path) -> Result<Scenario, CliE
             _ => inputs.push(PathBuf::from(input)),
         }
     }
-    if inputs.is_empty() {
+    if let (Traces::ToCome, Some(first)) = (traces, inputs.first()) {
+        return Err(CliError::usage(
+            "both a server and traces are to be judged",
+            format!("--url beside {}", first.display()),
+            "give one of them",
+        ));
+    }
+    if inputs.is_empty() && traces == Traces::There {
         return Err(CliError::usage(
             "no traces to judge",
             "--baseline was given without an input",

@@ -4,8 +4,8 @@
 # configuration, 3 inconclusive, 4 no baseline, 5 capture or I/O. Only 0 is green: nothing passes because nothing was measured.
 set -eu
 
-# With the address of a running server, profile it first:
-#   profgate capture --url http://127.0.0.1:30000 --output traces/decode
+# With the address of a running server it is profiled first, and one that cannot be is in the reports, too:
+#   sh profgate-gate.sh qwen3-30b-decode --url http://127.0.0.1:30000
 
 code=0
 profgate check --report-dir profgate-report "$@" || code=$?

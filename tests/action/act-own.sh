@@ -75,17 +75,26 @@ profgate="$tmp/profgate"
 cat >"$profgate" <<PROFGATE
 #!/usr/bin/env bash
 set -euo pipefail
-[ "\$1" = capture ] || exec '$real' "\$@"
+case " \$*" in *" --url="*) ;; *) exec '$real' "\$@" ;; esac
 printf '%s\n' "\$@" >'$tmp/github/capture'
+rest=()
 for arg in "\$@"; do
-  case "\$arg" in --output=*) cp -R '$tmp/demo/after' "\${arg#*=}" ;; esac
+  case "\$arg" in
+    --capture-dir=*)
+      cp -R '$tmp/demo/after' "\${arg#*=}"
+      rest+=("--input=\${arg#*=}")
+      ;;
+    --url=* | --framework=*) ;;
+    *) rest+=("\$arg") ;;
+  esac
 done
+exec '$real' "\${rest[@]}"
 PROFGATE
 chmod +x "$profgate"
 by_hand='{"inputs":{"url":"http://127.0.0.1:30000","framework":"sglang","baseline":"baseline.yaml","runner":"[\"self-hosted\",\"gpu\"]"}}'
 check 'gate.yml: a server that lost a kernel is red' "$(simulate gate.yml workflow_dispatch "$by_hand")" 1
-check 'it was profiled first' "$(paste -sd ' ' "$tmp/github/capture")" \
-  'capture --url=http://127.0.0.1:30000 --output=profgate-capture --framework=sglang'
+check 'it was profiled first' "$(grep -E '^--(url|capture-dir|framework)=' "$tmp/github/capture" | paste -sd ' ')" \
+  '--url=http://127.0.0.1:30000 --capture-dir=profgate-capture --framework=sglang'
 check 'its report is kept' "$(sed -n 's/^  "verdict": "\(.*\)",$/\1/p' "$tmp/artifacts/profgate-report/report.json")" fail
 show
 profgate="$real"

@@ -402,25 +402,37 @@ expect_calls 0
 expect_printed "needs the input 'url'"
 finish
 
-begin 'mode check with an address profiles first and judges that'
-act INPUT_URL=http://127.0.0.1:8000 INPUT_CAPTURE_DIR=cap
+begin 'mode check with an address has it profiled and judged at once'
+act INPUT_URL=http://127.0.0.1:8000 INPUT_CAPTURE_DIR=cap INPUT_FRAMEWORK=vllm INPUT_CAPTURE_ARGS=--server-dir=/traces INPUT_SCENARIO=decode
 expect_code 0
-expect_args 'capture
---url=http://127.0.0.1:8000
---output=cap
-check
+expect_args 'check
 --report-dir=profgate-report
 --github=outputs,annotations,summary
---input=cap'
+--url=http://127.0.0.1:8000
+--capture-dir=cap
+--framework=vllm
+--server-dir=/traces
+--
+decode'
 expect_output verdict pass
+expect_output capture "$case_dir/workspace/cap"
 finish
 
-begin 'a capture that failed is not judged'
+begin 'a capture that failed has a report and a comment, and is no capture'
+act GITHUB_EVENT_NAME=pull_request INPUT_URL=http://127.0.0.1:8000 FAKE_CAPTURE_CODE=5 FAKE_CODE=5 FAKE_VERDICT=inconclusive
+expect_code 5
+expect_calls 2
+expect_output verdict inconclusive
+expect_output report-json "$case_dir/workspace/profgate-report/report.json"
+expect_output comment-url https://forge.example/1
+expect_output capture ''
+finish
+
+begin 'a mistake in the call leaves no report of an earlier step'
 mkdir "$case_dir/workspace/profgate-report"
 echo stale >"$case_dir/workspace/profgate-report/report.json"
-act INPUT_URL=http://127.0.0.1:8000 FAKE_CAPTURE_CODE=5
-expect_code 5
-expect_calls 1
+act INPUT_URL=http://127.0.0.1:8000 FAKE_CODE=2
+expect_code 2
 expect_output verdict error
 expect_output report-json ''
 finish

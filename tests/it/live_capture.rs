@@ -318,6 +318,41 @@ fn a_scenario_may_name_a_server() {
 }
 
 #[test]
+fn a_server_of_the_command_line_is_judged_and_one_that_is_gone_has_a_report_too() {
+    let scratch = Scratch::new("live-check-url");
+    let fake = Fake::start(Setup::new(Engine::Sglang));
+    let here = scratch.path("");
+    let check = |more: &[&str]| {
+        let fixed = ["check", "--baseline", "b.yaml", "--url", &fake.url, "--stage", "decode"];
+        run_in(&here, &[&fixed[..], &SHORT[..], more].concat())
+    };
+    let seeded = check(&["--on-missing-baseline", "seed", "--capture-dir", "first"]);
+    assert_eq!(seeded.code, 0, "{}{}", seeded.stdout, seeded.stderr);
+    assert!(scratch.path("first/capture.json").exists());
+    let checked = check(&[]);
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    // Neither is it guessed which scenario a server is for, nor what is to be judged.
+    let both = check(&["first"]);
+    assert!(both.code == 2 && both.stderr.contains("both a server and traces"), "{}", both.stderr);
+    let scenario = |name: &str| format!("  {name}:\n    input: first\n    baseline: b.yaml\n");
+    scratch.file("profgate.yaml", format!("schema: 1\nscenarios:\n{}{}", scenario("a"), scenario("b")));
+    let which = run_in(&here, &["check", "--url", &fake.url]);
+    assert!(which.code == 2 && which.stderr.contains("which scenario"), "{}", which.stderr);
+    let url = fake.url.clone();
+    drop(fake);
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    for args in [&["check", "--baseline", "b.yaml", "--url", &url][..], &["check", "a", "--url", &url]] {
+        std::fs::remove_dir_all(scratch.path("profgate-report")).unwrap();
+        let gone = run_in(&here, args);
+        assert_eq!(gone.code, 5, "{}{}", gone.stdout, gone.stderr);
+        for file in ["report.json", "junit.xml", "comment.md"] {
+            let report = std::fs::read_to_string(scratch.path("profgate-report").join(file)).unwrap();
+            assert!(report.contains("capture-failed") && report.contains("connection refused"), "{report}");
+        }
+    }
+}
+
+#[test]
 fn a_diffusion_server_is_profiled_by_its_request() {
     for (medium, more, ranks) in [
         ("image", &[][..], 1),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::args::ScenarioArgs;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::scenarios::resolve;
+use super::super::scenarios::{Traces, resolve};
 use super::args::LintArgs;
 use super::diff::read;
 use crate::baseline::Observation;
@@ -23,7 +23,7 @@ pub fn run(args: &LintArgs, context: &Context) -> Result<u8, CliError> {
     let today = args.today.unwrap_or_else(Date::today);
     let mut lints = Vec::new();
     let resolved = if args.baselines.is_empty() {
-        Some(resolve(&ScenarioArgs::of_config(args.config.clone()))?)
+        Some(resolve(&ScenarioArgs::of_config(args.config.clone()), Traces::There)?)
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::github::GithubKind;
-use super::super::scenarios::{Paths, Resolved, replace_paths, resolve};
+use super::super::scenarios::{Paths, Resolved, Traces, replace_paths, resolve};
 use super::args::RefreshArgs;
 use super::diff::of_people;
 use crate::common::date::Date;
@@ -28,7 +28,7 @@ const COARSE: Fineness = Fineness { least_pct: 0.1 };
 pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     let accept: Vec<Acceptance> =
         args.accept.iter().map(|text| acceptance(text)).collect::<Result<_, _>>()?;
-    let Resolved { mut scenarios, policy, catalog } = resolve(&args.of)?;
+    let Resolved { mut scenarios, policy, catalog } = resolve(&args.of, Traces::There)?;
     // The paths of repeats are kept apart from the inputs: each is a capture of its own.
     let mut repeats = scenarios.clone();
     for scenario in &mut repeats {
