@@ -118,7 +118,14 @@ pub fn location(row: &KernelRow, spelling: Spelling) -> String {
     if rest > 0.0 {
         parts.push(format!("{} more ({})", row.sites.len() - PLACES, percent(rest)));
     }
-    if parts.is_empty() { UNRESOLVED.to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        return UNRESOLVED.to_owned();
+    }
+    let known: f64 = row.sites.iter().map(|site| site.share_pct).sum();
+    if known < 99.95 {
+        parts.push(format!("{UNRESOLVED} ({})", percent(100.0 - known)));
+    }
+    parts.join(", ")
 }
 
 fn place(site: &Site, spelling: Spelling) -> String {

@@ -183,7 +183,7 @@ fn unlike(one: &Observation, other: &Observation) -> Option<String> {
     let terms = Terms::none();
     let subject = Judged {
         scenario: "",
-        baseline: BaselineRef { path: String::new(), sha256: None },
+        baseline: BaselineRef { path: String::new(), sha256: None, gpu: None },
         doubts: Vec::new(),
         triage: None,
         notes: Vec::new(),

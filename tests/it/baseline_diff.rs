@@ -33,7 +33,7 @@ fn a_diff_of_baselines_tells_every_number_that_decides() {
         (of_row("share", "99.9"), format!("share {} → 99.9", value_of("share"))),
         (
             text.replacen(&row, &row.replacen(", each-us", ", mad-us: 1.5, n: 4, each-us", 1), 1),
-            format!("!   {kernel}: mad-us 0 → 1.5, n all → 4"),
+            format!("!   {kernel}: mad-us 0 → 1.5, n 1 → 4"),
         ),
     ];
     for (changed, wanted) in cases {

@@ -79,13 +79,13 @@ fn kernels(page: &mut Page, (stage, framework): (&StageTriage, &str), min_share:
         let total = TimeUnit::of_column(cut.rows.iter().map(|row| row.total_ns));
         let mut table = Table::default()
             .words("kernel", 0)
-            .words("role", 3)
+            .words("role", 1)
             .numbers("launches/step", 0)
             .numbers(&format!("{}/step", per_step.symbol()), 0)
-            .numbers(&format!("total {}", total.symbol()), 2)
+            .numbers(&format!("total {}", total.symbol()), 3)
             .numbers("share", 0)
             .numbers(&format!("exclusive {}", total.symbol()), 4)
-            .numbers(&format!("hidden {}", total.symbol()), 1);
+            .numbers(&format!("hidden {}", total.symbol()), 2);
         let is_wide = width >= WIDE;
         if is_wide {
             table = table.words(words::LOCATION, 5).words("CPU op", 6);
