@@ -85,7 +85,7 @@ pub enum Command {
     /// Turn one capture into three tables: kernels, overlap opportunities, fusion patterns
     Triage(Box<TriageArgs>),
     /// Judge captures against their baselines, write every report, set the exit code
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Compare two captures without a baseline: what changed, kernel by kernel and in the order of the layer
     Diff(DiffArgs),
     /// Profile a running server into a capture folder
