@@ -1,13 +1,12 @@
 //! Two captures held against each other, without a baseline.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::LoadOptions;
-use super::repeats::{self, Repeats, RepeatsError};
-use crate::baseline::{self, Baseline, Observation};
+use super::repeats::{self, Repeats, RepeatsError, against, as_baseline};
+use crate::baseline::{Baseline, Observation};
 use crate::triage::Catalogs;
-use crate::verdict::{BaselineRef, CheckReport, Judged, Outcome, Policy, Terms, judge};
+use crate::verdict::{CheckReport, Outcome, Policy};
 
 /// Two captures and what is to be said of them.
 #[derive(Debug)]
@@ -32,28 +31,11 @@ pub fn diff(
     let read = |path: &PathBuf| repeats::read(std::slice::from_ref(path), &[], catalogs, options);
     let Repeats { observation, notes, .. } = read(old)?;
     let label = old.display().to_string();
-    let text = baseline::to_yaml(&observation, None);
-    // What profgate writes it can read; anything else is told as a broken report would be.
-    let before = baseline::parse(&text, old).map_err(|error| RepeatsError::Report {
-        path: label.clone(),
-        reason: error.to_string(),
-        help: "name the traces instead",
-    })?;
+    let before = as_baseline(&observation, &label)?;
     let second = read(new)?;
-    let policy = Policy::default();
-    let terms = Terms::none();
-    let subject = Judged {
-        scenario: "diff",
-        baseline: BaselineRef { path: label, sha256: None, gpu: None },
-        doubts: Vec::new(),
-        triage: second.ranks.first(),
-        notes: second.notes.clone(),
-        terms: &terms,
-        changed_files: &[],
-    };
-    let scenario = judge(subject, &before, &second.observation, &policy.with_levels(&BTreeMap::new()));
+    let scenario = against(&before, &second.observation, &second.ranks, second.notes.clone(), &label);
     let verdict = scenario.verdict;
-    let mut report = CheckReport::conclude(policy, vec![scenario]);
+    let mut report = CheckReport::conclude(Policy::default(), vec![scenario]);
     report.exit_code = if verdict == Outcome::Inconclusive { 3 } else { 0 };
     let mut all = notes;
     all.extend(second.notes);

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureError, LoadOptions, load};
-use crate::baseline::{self, NoRepeats, Observation, merge, observe, to_yaml};
+use crate::baseline::{self, Baseline, NoRepeats, Observation, merge, observe};
 use crate::source;
 use crate::triage::{Catalogs, Triage};
 use crate::verdict::{
-    BaselineRef, CheckReport, Code, Finding, Judged, Policy, Terms, doubts_about_capture, judge,
+    BaselineRef, CheckReport, Code, Finding, Judged, Policy, ScenarioReport, Terms, doubts_about_capture,
+    judge,
 };
 
 /// Repeats of one thing, put together.
@@ -159,9 +160,12 @@ pub fn read(
         here: error.first,
         there: error.other,
     })?;
-    if let [one, others @ ..] = observations.as_slice() {
+    if let [one, others @ ..] = observations.as_slice()
+        && !others.is_empty()
+    {
+        let one = as_baseline(one, &label(0))?;
         for (other, index) in others.iter().zip(1..) {
-            if let Some(reason) = unlike(one, other) {
+            if let Some(reason) = unlike(&one, other) {
                 return Err(RepeatsError::Unlike { first: label(0), other: label(index), reason });
             }
         }
@@ -177,20 +181,8 @@ pub fn read(
 /// What of the structure differs between two captures that shall be repeats, the worst of it in a sentence.
 ///
 /// A median over captures that ran different kernels is a baseline of neither, and takes both for the same.
-fn unlike(one: &Observation, other: &Observation) -> Option<String> {
-    let text = to_yaml(one, None);
-    let baseline = baseline::parse(&text, Path::new("first capture")).ok()?;
-    let terms = Terms::none();
-    let subject = Judged {
-        scenario: "",
-        baseline: BaselineRef { path: String::new(), sha256: None, gpu: None },
-        doubts: Vec::new(),
-        triage: None,
-        notes: Vec::new(),
-        terms: &terms,
-        changed_files: &[],
-    };
-    let report = judge(subject, &baseline, other, &Policy::default());
+fn unlike(one: &Baseline, other: &Observation) -> Option<String> {
+    let report = against(one, other, &[], Vec::new(), "");
     let is_structure = |finding: &&Finding| match finding.code {
         Code::PathMissing
         | Code::PathPartial
@@ -201,8 +193,40 @@ fn unlike(one: &Observation, other: &Observation) -> Option<String> {
         Code::NotComparable => finding.stage.is_some(),
         _ => false,
     };
-    let all = report.findings.iter().chain(&report.improvements);
-    all.into_iter().find(is_structure).map(|finding| finding.message.clone())
+    let mut all = report.findings.iter().chain(&report.improvements);
+    all.find(is_structure).map(|finding| finding.message.clone())
+}
+
+/// A capture as a baseline would hold it; `label` is how the user names it.
+pub(super) fn as_baseline(observation: &Observation, label: &str) -> Result<Baseline, RepeatsError> {
+    let text = baseline::to_yaml(observation, None);
+    // What profgate writes it can read; anything else is told as a broken report would be.
+    baseline::parse(&text, Path::new(label)).map_err(|error| RepeatsError::Report {
+        path: label.to_owned(),
+        reason: error.to_string(),
+        help: "name the traces instead",
+    })
+}
+
+/// What the gate says of one capture against another, with nobody's waivers, promises or policy.
+pub(super) fn against(
+    before: &Baseline,
+    after: &Observation,
+    ranks: &[Triage],
+    notes: Vec<String>,
+    label: &str,
+) -> ScenarioReport {
+    let terms = Terms::none();
+    let subject = Judged {
+        scenario: "diff",
+        baseline: BaselineRef { path: label.to_owned(), sha256: None, gpu: None },
+        doubts: Vec::new(),
+        triage: ranks.first(),
+        notes,
+        terms: &terms,
+        changed_files: &[],
+    };
+    judge(subject, before, after, &Policy::default())
 }
 
 /// The captures of a folder that holds `repeat-1`, `repeat-2` and so on, each a whole one; empty for another.

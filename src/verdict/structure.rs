@@ -100,7 +100,7 @@ pub fn uneven(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &
         .rows
         .iter()
         .filter(|row| row.change == Change::Count && row.after.launches < row.before.launches)
-        .filter(|row| row.after.spread >= 2.0 && row.after.spread > 2.0 * row.before.spread)
+        .filter(|row| row.after.spread > 2.0 * row.before.spread)
         .collect();
     let saved_ns: f64 = rows.iter().map(|row| -row.price_ns()).sum();
     if rows.is_empty() || saved_ns < delta.busy_before_ns * thresholds.structure_pct / 100.0 {

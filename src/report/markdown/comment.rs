@@ -10,7 +10,7 @@ use super::{MdCell, MdCode, details, findings};
 use crate::common::text::count;
 use crate::report::headline;
 use crate::report::select::{self, Mark, Shown};
-use crate::verdict::{CheckReport, Outcome};
+use crate::verdict::CheckReport;
 
 /// The hidden last line by which the comment is found again.
 pub const MARKER: &str = "<!-- profgate:comment -->";
@@ -75,8 +75,7 @@ fn render(report: &CheckReport, form: Form) -> String {
     let all = select::findings(report);
     let shown: Vec<Shown<'_>> = all.iter().take(form.findings).copied().collect();
     let mut out = first_line(report);
-    let is_quiet = all.is_empty() && select::improvements(report).is_empty();
-    if is_quiet && report.verdict == Outcome::Pass {
+    if select::is_quiet(report) {
         let _ = writeln!(out, "{}\n{MARKER}", compared(report, form));
         return out;
     }
