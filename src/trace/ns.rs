@@ -84,18 +84,20 @@ impl Ns {
     }
 }
 
-/// Thousandths of a decimal number of at most fifteen digits before the point and three behind it.
+/// Thousandths of a decimal number of at most sixteen digits before the point and three behind it, which is what
+/// the microseconds since 1970 take.
 #[inline]
 fn short_decimal(text: &[u8]) -> Option<i64> {
-    if text.is_empty() || text.len() > 15 + 1 + 3 {
+    if text.is_empty() || text.len() > 16 + 1 + 3 {
         return None;
     }
-    let mut value = 0_i64;
+    // Nineteen digits fit.
+    let mut value = 0_u64;
     // Decimals so far, once the point was met.
     let mut decimals: Option<usize> = None;
     for (count, byte) in text.iter().enumerate() {
         match (byte, &mut decimals) {
-            (b'0'..=b'9', None) if count >= 15 => return None,
+            (b'0'..=b'9', None) if count >= 16 => return None,
             (b'0'..=b'9', None) => {}
             (b'0'..=b'9', Some(3)) => return None,
             (b'0'..=b'9', Some(decimals)) => *decimals += 1,
@@ -105,9 +107,10 @@ fn short_decimal(text: &[u8]) -> Option<i64> {
             }
             _ => return None,
         }
-        value = value * 10 + i64::from(byte - b'0');
+        value = value * 10 + u64::from(byte - b'0');
     }
-    Some(value * [1000, 100, 10, 1].get(decimals.unwrap_or(0)).copied().unwrap_or(1))
+    let factor = [1000, 100, 10, 1].get(decimals.unwrap_or(0)).copied().unwrap_or(1);
+    i64::try_from(value.checked_mul(factor)?).ok()
 }
 
 fn scale_by_ten(digits: i128, scale: i64) -> Option<i128> {
@@ -190,6 +193,7 @@ mod tests {
         for (text, ns) in [
             ("8388609.007", 8_388_609_007),
             ("1712195495505582.988", 1_712_195_495_505_582_988),
+            ("9223372036854775.807", i64::MAX),
             ("0", 0),
             ("-0.001", -1),
             (".5", 500),
