@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::code::{Code, Kind};
 use super::confirm::{confirm, has_open_time};
+use super::doubt::MIXED_GPUS;
 use super::finding::{Finding, Level};
 use super::judge::{Judged, judge, judge_promises, unjudged};
 use super::policy::Policy;
@@ -87,7 +88,10 @@ fn one(scenario: &ScenarioReport, anew: &Anew) -> Result<ScenarioReport, YamlErr
     let subject = || Judged {
         scenario: &scenario.scenario,
         baseline: reference.clone(),
-        doubts: doubts().filter(|finding| finding.code.is_about_capture()).map(unlevelled).collect(),
+        doubts: doubts()
+            .filter(|finding| finding.code.is_about_capture() || finding.subject == MIXED_GPUS)
+            .map(unlevelled)
+            .collect(),
         triage: scenario.triage.as_ref(),
         notes: basis.as_ref().map_or_else(|| scenario.notes.clone(), |basis| basis.notes.clone()),
         terms: &terms,

@@ -1,9 +1,11 @@
 //! Tier 0, *may I judge?* Everything that makes a comparison meaningless, the reason first.
 
+use std::collections::BTreeMap;
+
 use super::code::Code;
 use super::finding::Finding;
 use crate::baseline::{Baseline, Observation};
-use crate::triage::Triage;
+use crate::triage::{Stage, Triage};
 
 /// Doubts about the capture alone: it measured nothing, or part of it is missing.
 pub fn about_capture(ranks: &[Triage]) -> Vec<Finding> {
@@ -29,7 +31,41 @@ pub fn about_capture(ranks: &[Triage]) -> Vec<Finding> {
             ));
         }
     }
+    findings.extend(about_gpus(ranks));
     findings
+}
+
+/// The subject of the doubt about ranks that ran on different GPUs.
+pub const MIXED_GPUS: &str = "gpu of the ranks";
+
+/// Ranks of one stage that ran on different models of GPU: their numbers have no median that means something.
+///
+/// Prefill and decode may run on different ones, where each has a server of its own.
+fn about_gpus(ranks: &[Triage]) -> Option<Finding> {
+    let mut of_stage: BTreeMap<Stage, BTreeMap<&str, Vec<u32>>> = BTreeMap::new();
+    for triage in ranks {
+        for entry in triage.traces.iter().filter(|entry| entry.part == "formal") {
+            let Some(gpu) = entry.gpu.as_deref() else { continue };
+            let stages = match entry.stage {
+                Some(stage) => vec![stage],
+                None => triage.stages.iter().map(|stage| stage.stage).collect(),
+            };
+            for stage in stages {
+                of_stage.entry(stage).or_default().entry(gpu).or_default().push(entry.rank);
+            }
+        }
+    }
+    let (stage, gpus) = of_stage.into_iter().find(|(_, gpus)| gpus.len() > 1)?;
+    let names = |ranks: Vec<u32>| ranks.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let parts: Vec<String> =
+        gpus.into_iter().map(|(gpu, ranks)| format!("{gpu} (rank {})", names(ranks))).collect();
+    let message =
+        format!("the ranks of stage `{}` ran on different GPUs: {}", stage.as_str(), parts.join("; "));
+    Some(
+        Finding::new(Code::NotComparable, MIXED_GPUS, message).in_stage(stage).with_help(
+            "leave files of another machine out of the capture, or judge each machine's on its own",
+        ),
+    )
 }
 
 /// Doubts about holding this capture against this baseline.

@@ -14,7 +14,7 @@ mod slots;
 
 pub use anchor::{Anchor, anchors, is_anchor};
 pub use sequence::Sequence;
-pub use slots::{KernelIx, Slot, slots};
+pub use slots::{HostCopy, KernelIx, Slot, host_copy, slots};
 
 use super::activity::Timeline;
 use super::classify::Role;

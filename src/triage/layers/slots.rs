@@ -58,7 +58,7 @@ pub fn slots<'t>(
     let mut ids = KernelIds::default();
     let mut slots = Vec::new();
     for (index, activity) in activities {
-        if activity.kind == ActivityKind::Copy && is_host_copy(trace.names.get(activity.name)) {
+        if host_copy(trace, &activity).is_some() {
             continue;
         }
         let Some(class) = classes.get(activity.name) else { continue };
@@ -83,9 +83,25 @@ pub fn slots<'t>(
     (slots, ids)
 }
 
-fn is_host_copy(name: &str) -> bool {
-    name.contains("HtoD")
-        || name.contains("DtoH")
-        || name.contains("HostToDevice")
-        || name.contains("DeviceToHost")
+/// Where a copy between host and device goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostCopy {
+    /// What a kernel reads.
+    ToDevice,
+    /// What the host reads.
+    ToHost,
+}
+
+/// Where an activity copies to; `None` where it is no copy between host and device.
+pub fn host_copy(trace: &Trace, activity: &Activity) -> Option<HostCopy> {
+    if activity.kind != ActivityKind::Copy {
+        return None;
+    }
+    let name = trace.names.get(activity.name);
+    let is_one_of = |words: [&str; 2]| words.iter().any(|word| name.contains(word));
+    if is_one_of(["HtoD", "HostToDevice"]) {
+        Some(HostCopy::ToDevice)
+    } else {
+        is_one_of(["DtoH", "DeviceToHost"]).then_some(HostCopy::ToHost)
+    }
 }

@@ -9,6 +9,7 @@
 mod annotation;
 mod between;
 mod drawing;
+mod edges;
 mod period;
 mod replay;
 mod tokens;
@@ -98,7 +99,13 @@ fn by_period(
     let (slots, _) = layers::slots(trace, classes, launches, trace.activities.iter().copied().enumerate());
     let cuts = period::find(&slots)?;
     let step_of = |at| cuts.partition_point(|cut| *cut <= at);
-    let of_activity = trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
+    let mut of_activity: Vec<Option<usize>> =
+        trace.activities.iter().map(|activity| Some(step_of(activity.span.start))).collect();
+    for (index, step) in edges::copies(trace, launches, &slots, |slot| Some(step_of(slot.start))) {
+        if let Some(of) = of_activity.get_mut(index) {
+            *of = step;
+        }
+    }
     let of_steps = slots.iter().map(|slot| (step_of(slot.start), slot));
     let stages = tokens::stages(cuts.len() + 1, of_steps, |_| false, health);
     let steps = stages.into_iter().map(Step::unmarked).collect();

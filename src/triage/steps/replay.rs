@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::between::{self, between};
-use super::{FoundBy, Step, Steps, tokens};
+use super::{FoundBy, Step, Steps, edges, tokens};
 use crate::trace::{CorrelationId, Health, Ns, Span, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::launches::Launches;
@@ -69,12 +69,21 @@ pub(super) fn find(
             launched_singly.get(at).filter(|(_, pass)| start <= pass.found.last).map(|(step, _)| *step)
         }
     };
-    let of_activity: Vec<Option<usize>> = trace
+    let mut of_activity: Vec<Option<usize>> = trace
         .activities
         .iter()
         .enumerate()
         .map(|(index, activity)| step_of(index, activity.span.start))
         .collect();
+    let is_launched_singly =
+        |step: &usize| passes.get(*step).is_some_and(|pass| pass.replay.is_none());
+    for (index, step) in edges::copies(trace, launches, &slots, |slot| step_of(slot.index, slot.start)) {
+        // What prepares a replay is launched beside it, and no part of it.
+        let step = step.filter(is_launched_singly);
+        if let Some(of) = of_activity.get_mut(index).filter(|_| replay_of(index).is_none()) {
+            *of = step;
+        }
+    }
     let in_steps = trace.activities.iter().zip(&of_activity).filter(|(_, step)| step.is_some());
     let total: Ns = in_steps.map(|(activity, _)| activity.span.length()).sum();
     if total.0.saturating_mul(2) < trace.gpu_total().0 {
