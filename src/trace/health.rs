@@ -100,10 +100,12 @@ health_codes! {
     PassUnmarked = "pass-unmarked", judged;
     /// A step that differs from the others as a prefill does from a decode step, and too little to tell which it is.
     StageUnclear = "stage-unclear", judged;
-    /// A prefill at the edge of the window that lacks some of its layers; no figure of a prefill holds it.
+    /// A step at the edge of the window that lacks part of what it runs; no figure of a whole step holds it.
     StepCut = "step-cut", judged;
     /// A step that begins another turn of unlike steps and has no counterpart; no figure of a step holds it.
     StepSurplus = "step-surplus", judged;
+    /// Several streams run attention, and how many layers they have together is not known.
+    LayersUncertain = "layers-uncertain", judged;
     /// The GPU did nothing for a tenth of a second or longer, between its first and its last work.
     IdleGap = "idle-gap", judged;
     /// Code was compiled or loaded onto the GPU inside the window.

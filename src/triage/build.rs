@@ -165,9 +165,12 @@ pub fn triage_of_rank(
                 rungs: &found.rungs,
             };
             one.overlaps = overlap::find(&scene, stage, ground, advice);
-            (one, found.similar, found.unlisted)
+            (one, found.similar, found.unlisted, layers::doubt(trace, &timeline, stage))
         };
-        for (one, of_similar, of_unlisted) in each(&of_input, tables) {
+        for (one, of_similar, of_unlisted, doubt) in each(&of_input, tables) {
+            if let Some(doubt) = doubt {
+                health.count(HealthCode::LayersUncertain, || doubt);
+            }
             similarity.extend(of_similar);
             unlisted.extend(of_unlisted);
             stages.push((one, input.path));

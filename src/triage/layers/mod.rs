@@ -16,6 +16,8 @@ pub use anchor::{Anchor, anchors, is_anchor};
 pub use sequence::Sequence;
 pub use slots::{HostCopy, KernelIx, Slot, host_copy, slots};
 
+use std::collections::BTreeMap;
+
 use super::activity::Timeline;
 use super::classify::Role;
 use super::model::{BodyStream, LayerBody, Layers};
@@ -37,13 +39,48 @@ struct Found<'t> {
     main: Vec<Slot>,
     layers: Vec<cut::Layer>,
     grouped: bodies::Bodies,
+    aside: usize,
+}
+
+/// What layers are cut from, and the layers.
+struct Cut {
+    stream: StreamId,
+    main: Vec<Slot>,
+    layers: Vec<cut::Layer>,
+    grouped: bodies::Bodies,
+    /// Attention kernels on the busiest of the other streams.
+    aside: usize,
 }
 
 fn of_step<'t>(trace: &Trace, timeline: &'t Timeline<'_>, step: usize) -> Option<Found<'t>> {
     let of_step = timeline.in_step(step);
     let of_step = of_step.map(|one| (one.index, *one.activity));
     let (slots, ids) = slots(trace, &timeline.classes, &timeline.launches, of_step);
-    let Sequence { stream, main, side } = Sequence::of(&slots)?;
+    let Cut { stream, main, layers, grouped, aside } = cut_up(&slots)?;
+    Some(Found { ids, stream, main, layers, grouped, aside })
+}
+
+/// Layers of the stream that runs the model, or of all streams with attention where that makes more layers of fewer
+/// kinds: kernels of one model that lie over two streams look irregular on each of them, and those of two batches do
+/// so when they are mixed.
+fn cut_up(slots: &[Slot]) -> Option<Cut> {
+    let sequence = Sequence::of(slots)?;
+    let has_aside = sequence.side.iter().any(|slot| is_anchor(slot.role));
+    let alone = cut_sequence(sequence);
+    let joined = if has_aside { Sequence::joined(slots).and_then(cut_sequence) } else { None };
+    match (alone, joined) {
+        (Some(alone), Some(joined)) => {
+            let is_simpler = joined.grouped.bodies.len() < alone.grouped.bodies.len()
+                && joined.layers.len() > alone.layers.len();
+            Some(if is_simpler { joined } else { alone })
+        }
+        (None, joined) => joined.filter(|joined| joined.grouped.bodies.len() <= BODIES_PER_EIGHT_LAYERS),
+        (alone, None) => alone,
+    }
+}
+
+fn cut_sequence(sequence: Sequence) -> Option<Cut> {
+    let Sequence { stream, main, side } = sequence;
     let anchors = anchors(&main);
     if anchors.len() < 2 {
         return None;
@@ -59,7 +96,29 @@ fn of_step<'t>(trace: &Trace, timeline: &'t Timeline<'_>, step: usize) -> Option
     if sizes().max().unwrap_or(0) > sizes().min().unwrap_or(0) * LARGEST_TO_SMALLEST {
         return None;
     }
-    Some(Found { ids, stream, main, layers, grouped })
+    let mut aside: BTreeMap<StreamId, usize> = BTreeMap::new();
+    for slot in side.iter().filter(|slot| is_anchor(slot.role)) {
+        *aside.entry(slot.stream).or_default() += 1;
+    }
+    let aside = aside.into_values().max().unwrap_or(0);
+    Some(Cut { stream, main, layers, grouped, aside })
+}
+
+/// Why the number of layers of a stage is uncertain; `None` where it is not.
+///
+/// Two batches that run beside one another have as much attention each. A stream with less of it, and more than
+/// prepares something, runs layers that are not counted.
+pub fn doubt(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<String> {
+    let found = of_step(trace, timeline, turns::typical_step(timeline, stage)?)?;
+    let own = found.main.iter().filter(|slot| is_anchor(slot.role)).count();
+    let is_uncertain = found.aside != own && found.aside * 8 >= own && found.grouped.bodies.len() > 1;
+    is_uncertain.then(|| {
+        let (count, stage) = (found.layers.len(), stage.as_str());
+        format!(
+            "{stage}: {count} layers of {own} attention kernels; another stream runs {} more",
+            found.aside
+        )
+    })
 }
 
 /// The instants at which the layers of a step begin, and the one at which the work after them does.
@@ -76,7 +135,7 @@ pub fn boundaries(trace: &Trace, timeline: &Timeline, step: usize) -> Option<Vec
 /// `None` when there is no attention, a single layer, or no repetition.
 pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
     let step = turns::typical_step(timeline, stage)?;
-    let Found { ids, stream, main, layers, grouped } = of_step(trace, timeline, step)?;
+    let Found { ids, stream, main, layers, grouped, .. } = of_step(trace, timeline, step)?;
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);

@@ -33,13 +33,7 @@ impl Sequence {
         let attention = busiest(slots.iter().filter(|slot| is_anchor(slot.role)))?;
         let by_turns = by_turns(slots, attention);
         if by_turns.len() > 1 {
-            let is_main = |slot: &Slot| by_turns.contains(&slot.stream);
-            let (mut main, side): (Vec<Slot>, Vec<Slot>) = slots.iter().partition(|slot| is_main(slot));
-            main.iter_mut().for_each(|slot| slot.stream = attention);
-            if main.iter().all(|slot| slot.queued.is_some()) {
-                main.sort_by_key(|slot| slot.queued);
-            }
-            return Some(Self { stream: attention, main, side });
+            return Some(Self::of_streams(slots, &by_turns, attention));
         }
         let count = |stream: StreamId, anchors: bool| {
             slots.iter().filter(|slot| slot.stream == stream && is_anchor(slot.role) == anchors).count()
@@ -60,6 +54,31 @@ impl Sequence {
             main.sort_by_key(|slot| slot.queued);
         }
         Some(Self { stream, main, side })
+    }
+}
+
+impl Sequence {
+    /// The same with the streams that have attention joined, also where they often run at the same time: kernels may
+    /// begin before the one ahead of them has ended, on whichever stream. Whether that is one model shows only in how
+    /// regular its layers are. `None` where no more than one stream has attention.
+    pub fn joined(slots: &[Slot]) -> Option<Self> {
+        let attention = busiest(slots.iter().filter(|slot| is_anchor(slot.role)))?;
+        let streams: BTreeSet<StreamId> =
+            slots.iter().filter(|slot| is_anchor(slot.role)).map(|slot| slot.stream).collect();
+        if streams.len() < 2 {
+            return None;
+        }
+        Some(Self::of_streams(slots, &streams, attention))
+    }
+
+    fn of_streams(slots: &[Slot], streams: &BTreeSet<StreamId>, stream: StreamId) -> Self {
+        let (mut main, side): (Vec<Slot>, Vec<Slot>) =
+            slots.iter().partition(|slot| streams.contains(&slot.stream));
+        main.iter_mut().for_each(|slot| slot.stream = stream);
+        if main.iter().all(|slot| slot.queued.is_some()) {
+            main.sort_by_key(|slot| slot.queued);
+        }
+        Self { stream, main, side }
     }
 }
 
