@@ -25,6 +25,7 @@ mod corpus;
 mod damage;
 mod determinism;
 mod docs;
+mod edges;
 mod exit_codes;
 mod gate;
 mod github;

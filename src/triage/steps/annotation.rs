@@ -49,20 +49,29 @@ pub(super) fn find(trace: &Trace, launches: &Launches<'_>, health: &mut Health) 
         })
         .collect();
     let marked = |stage, names| Step { stage, is_marked: true, names };
+    let ranges_of_cpu = ranges.len();
     let mut found: Vec<Step> = ranges.into_iter().map(|range| marked(range.stage, range.names)).collect();
     found.extend(drawings.alone.iter().map(|stage| marked(*stage, BTreeSet::new())));
-    Some(numbered(trace, found, of_activity, health)).filter(|steps| !steps.steps.is_empty())
+    // Beside ranges of the CPU a drawing that fits none of them is said to disagree, and promised no work.
+    let promised = if ranges_of_cpu > 0 { ranges_of_cpu } else { found.len() };
+    Some(numbered(trace, found, of_activity, promised, health)).filter(|steps| !steps.steps.is_empty())
 }
 
-/// Numbers the steps that own work by the start of it; a step in which nothing was launched is counted.
-fn numbered(trace: &Trace, found: Vec<Step>, of_activity: Vec<Option<usize>>, health: &mut Health) -> Steps {
+/// Numbers the steps that own work by the start of it; of the `promised` first ones those are counted that own none.
+fn numbered(
+    trace: &Trace,
+    found: Vec<Step>,
+    of_activity: Vec<Option<usize>>,
+    promised: usize,
+    health: &mut Health,
+) -> Steps {
     let mut starts: Vec<Option<Ns>> = vec![None; found.len()];
     for (activity, step) in trace.activities.iter().zip(&of_activity) {
         if let Some(start) = step.and_then(|step| starts.get_mut(step)) {
             *start = Some(start.map_or(activity.span.start, |known| known.min(activity.span.start)));
         }
     }
-    for _ in starts.iter().filter(|start| start.is_none()) {
+    for _ in starts.iter().take(promised).filter(|start| start.is_none()) {
         health
             .count(HealthCode::StepEmpty, || "no GPU work was launched inside an annotated step".to_owned());
     }

@@ -8,6 +8,7 @@
 
 mod annotation;
 mod between;
+mod cut;
 mod drawing;
 mod edges;
 mod period;
@@ -22,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::Classes;
 use super::launches::Launches;
-use super::layers;
+use super::layers::{self, Slot};
 use super::stage::Stage;
-use crate::trace::{Health, NameId, Trace};
+use crate::trace::{Health, HealthCode, NameId, Trace};
 
 /// How a capture's steps were told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +82,16 @@ pub struct Steps {
     pub found_by: FoundBy,
 }
 
+impl Steps {
+    /// Takes a step out; its work is outside of every step.
+    fn leave(&mut self, step: usize) {
+        self.steps.remove(step);
+        for of in &mut self.of_activity {
+            *of = of.filter(|own| *own != step).map(|own| if own > step { own - 1 } else { own });
+        }
+    }
+}
+
 /// Finds the steps of a trace.
 pub fn find(trace: &Trace, classes: &Classes, launches: &Launches<'_>, health: &mut Health) -> Steps {
     annotation::find(trace, launches, health)
@@ -106,10 +117,33 @@ fn by_period(
             *of = step;
         }
     }
+    let count = cuts.len() + 1;
     let of_steps = slots.iter().map(|slot| (step_of(slot.start), slot));
-    let stages = tokens::stages(cuts.len() + 1, of_steps, |_| false, health);
+    let parts = cut::parts(&by_step(count, of_steps.clone()));
+    let stages = tokens::stages(count, of_steps, |_| false, &parts, health);
     let steps = stages.into_iter().map(Step::unmarked).collect();
-    Some(Steps { steps, of_activity, found_by: FoundBy::Period })
+    let mut steps = Steps { steps, of_activity, found_by: FoundBy::Period };
+    // A prefill that is cut is kept apart from the others already.
+    for (step, _) in parts.into_iter().rev().filter(|(_, part)| *part == cut::Part::OfAStep) {
+        if steps.steps.get(step).is_some_and(|step| step.stage != Some(Stage::All)) {
+            health.count(HealthCode::StepCut, || {
+                "a step at the edge of the window lacks kernels that the other steps have".to_owned()
+            });
+            steps.leave(step);
+        }
+    }
+    Some(steps)
+}
+
+/// The slots of each of `count` steps.
+fn by_step<'s>(count: usize, slots: impl Iterator<Item = (usize, &'s Slot)>) -> Vec<Vec<Slot>> {
+    let mut steps = vec![Vec::new(); count];
+    for (step, slot) in slots {
+        if let Some(of_step) = steps.get_mut(step) {
+            of_step.push(*slot);
+        }
+    }
+    steps
 }
 
 fn whole(trace: &Trace) -> Steps {

@@ -29,9 +29,11 @@ pub(super) fn find(slots: &[Slot]) -> Option<Vec<Ns>> {
     let gaps: Vec<&[Slot]> = gaps(&main, &anchors);
     let is_cut =
         |breaks: &Vec<usize>| !breaks.is_empty() && are_like(&layers_per_step(breaks, anchors.len()));
+    let is_cut_inside =
+        |breaks: &Vec<usize>| is_cut(breaks) || are_whole_inside(&layers_per_step(breaks, anchors.len()));
     let breaks = Some(at_edges(&gaps))
-        .filter(is_cut)
-        .or_else(|| at_novelties(&gaps).filter(is_cut))
+        .filter(is_cut_inside)
+        .or_else(|| at_novelties(&gaps).filter(is_cut_inside))
         .or_else(|| at_seldom_kinds(&gaps, anchors.len()).filter(is_cut))?;
     let broken: Vec<&[Slot]> = breaks.iter().filter_map(|index| gaps.get(*index).copied()).collect();
     let tail = main.get(anchors.last()?.last + 1..)?;
@@ -181,6 +183,18 @@ fn are_like(counts: &[usize]) -> bool {
     }
     let most = frequency.into_iter().max_by_key(|(layers, times)| (*times, *layers));
     most.is_some_and(|(layers, times)| layers >= FEWEST_REPEATS && times * 5 >= counts.len() * 4)
+}
+
+/// Whether all steps but the first and the last have the same number of layers, most steps do, and the two, which the
+/// window may cut, have no more.
+fn are_whole_inside(counts: &[usize]) -> bool {
+    let Some((_, [inside @ .., _])) = counts.split_first() else { return false };
+    let Some(layers) = inside.first().copied() else { return false };
+    let whole = counts.iter().filter(|count| **count == layers).count();
+    layers >= FEWEST_REPEATS
+        && whole * 2 > counts.len()
+        && inside.iter().all(|count| *count == layers)
+        && counts.iter().all(|count| *count <= layers)
 }
 
 /// The longest idle time inside a gap, and its end.

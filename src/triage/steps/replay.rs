@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::between::{self, between};
-use super::{FoundBy, Step, Steps, edges, tokens};
+use super::{FoundBy, Step, Steps, by_step, cut, edges, tokens};
 use crate::trace::{CorrelationId, Health, Ns, Span, Trace};
 use crate::triage::activity::Classes;
 use crate::triage::launches::Launches;
@@ -75,8 +75,7 @@ pub(super) fn find(
         .enumerate()
         .map(|(index, activity)| step_of(index, activity.span.start))
         .collect();
-    let is_launched_singly =
-        |step: &usize| passes.get(*step).is_some_and(|pass| pass.replay.is_none());
+    let is_launched_singly = |step: &usize| passes.get(*step).is_some_and(|pass| pass.replay.is_none());
     for (index, step) in edges::copies(trace, launches, &slots, |slot| step_of(slot.index, slot.start)) {
         // What prepares a replay is launched beside it, and no part of it.
         let step = step.filter(is_launched_singly);
@@ -91,7 +90,9 @@ pub(super) fn find(
     }
     let of_steps = slots.iter().filter_map(|slot| Some((step_of(slot.index, slot.start)?, slot)));
     let is_replayed = |step: usize| passes.get(step).is_some_and(|pass| pass.replay.is_some());
-    let stages = tokens::stages(passes.len(), of_steps, is_replayed, health);
+    let mut parts = cut::parts(&by_step(passes.len(), of_steps.clone()));
+    parts.retain(|step, _| !is_replayed(*step));
+    let stages = tokens::stages(passes.len(), of_steps, is_replayed, &parts, health);
     let steps = stages.into_iter().map(Step::unmarked).collect();
     Some(Steps { steps, of_activity, found_by: FoundBy::GraphLaunch })
 }

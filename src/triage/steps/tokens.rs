@@ -5,12 +5,16 @@
 //! nothing: a batch that shrinks from eight requests to one leaves one too. Whatever lies above it is prefill when it
 //! also runs longer, or runs another attention, or is launched kernel by kernel beside decode steps that are replayed.
 
-use std::collections::BTreeSet;
+mod unclear;
 
-use crate::trace::{Health, HealthCode};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cut::Part;
+use crate::trace::Health;
 use crate::triage::classify::Role;
 use crate::triage::layers::{Slot, is_anchor};
 use crate::triage::stage::Stage;
+use unclear::{leave_cut, leave_unclear, say_single, say_uneven, say_unlike};
 
 /// The smallest prefill has at least this many times the tokens of the largest decode.
 const PREFILL_TO_DECODE: u32 = 4;
@@ -32,21 +36,31 @@ pub(super) struct Shown {
     anchors: i64,
     /// Sum of the lengths of its kernels, in nanoseconds.
     pub ns: i64,
+    /// The same without communication, which waits for other ranks.
+    work: i64,
     tokens: u32,
     is_replayed: bool,
+    /// Whether the window cuts it.
+    part: Option<Part>,
 }
 
-/// The stage of each of `count` steps, given all slots with their step, and which steps are a graph's replay; `None`
-/// where nothing tells it, [`Stage::All`] where something tells that it is not that of the others.
+/// The stage of each of `count` steps, given all slots with their step, which steps are a graph's replay, and which
+/// the window cuts; `None` where nothing tells it, [`Stage::All`] where something tells that it is not that of the others.
 ///
 /// Decode is claimed of two steps or more, or of one that also runs other kernels than every prefill.
 pub(super) fn stages<'s>(
     count: usize,
     slots: impl IntoIterator<Item = (usize, &'s Slot)>,
     is_replayed: impl Fn(usize) -> bool,
+    parts: &BTreeMap<usize, Part>,
     health: &mut Health,
 ) -> Vec<Option<Stage>> {
-    let steps = shown(count, slots, is_replayed);
+    let mut steps = shown(count, slots, is_replayed);
+    for (index, part) in parts {
+        if let Some(step) = steps.get_mut(*index) {
+            step.part = Some(*part);
+        }
+    }
     // A replay on ROCm carries no grid. Then a prompt and a batch cannot be told by size.
     let has_grids = steps.iter().all(|shown| shown.tokens > 0 || !shown.is_replayed)
         && steps.iter().any(|shown| shown.tokens > 0);
@@ -64,6 +78,9 @@ pub(super) fn shown<'s>(
         let Some(shown) = steps.get_mut(step) else { continue };
         shown.kernels.insert(slot.kernel.0);
         shown.ns += (slot.end - slot.start).0;
+        if slot.role != Role::Communication {
+            shown.work += (slot.end - slot.start).0;
+        }
         if is_anchor(slot.role) {
             shown.attention.insert(slot.kernel.0);
             shown.anchors += 1;
@@ -86,6 +103,7 @@ fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
     let mut decode: Vec<usize> = Vec::new();
     let mut prefill: Vec<usize> = Vec::new();
     let mut unclear: Vec<usize> = Vec::new();
+    let mut unlike: Vec<usize> = Vec::new();
     let mut cut: Vec<usize> = Vec::new();
     let is_cut = |index: usize, decode: &[usize]| {
         let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
@@ -109,8 +127,11 @@ fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
             decode.extend(group);
         } else if of(&group).is_launched && of(&decode).is_replayed {
             unclear.extend(group);
+        } else {
+            unlike.extend(group);
         }
     }
+    say_unlike(&unlike, &decode, steps, health);
     leave_unclear(&unclear, &decode, steps, &mut stages, health);
     leave_cut(&cut, &decode, steps, &mut stages, health);
     let of = |indices: &[usize]| -> Vec<&BTreeSet<u32>> {
@@ -118,8 +139,14 @@ fn by_tokens(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
     };
     let is_other_program =
         || of(&decode).into_iter().all(|decode| of(&prefill).into_iter().all(|prefill| prefill != decode));
-    if (prefill.is_empty() && cut.is_empty()) || (decode.len() < 2 && !is_other_program()) {
+    if prefill.is_empty() && cut.is_empty() {
+        say_uneven(&decode, steps, health);
         return stages;
+    }
+    if decode.len() < 2 && !is_other_program() {
+        // Of the last piece of a prompt one would be left too.
+        say_single(&decode, &prefill, steps, health);
+        decode.clear();
     }
     for (indices, stage) in [(decode, Stage::Decode), (prefill, Stage::Prefill)] {
         for index in indices {
@@ -168,51 +195,10 @@ fn without_grids(steps: &[Shown], health: &mut Health) -> Vec<Option<Stage>> {
         }
     }
     leave_unclear(&unclear, &decode, steps, &mut stages, health);
+    if prefill.is_empty() {
+        say_uneven(&decode, steps, health);
+    }
     stages
-}
-
-/// Gives prefills that the window cuts a stage of their own, and says so: no figure of a prefill is one of a part.
-fn leave_cut(
-    cut: &[usize],
-    decode: &[usize],
-    steps: &[Shown],
-    stages: &mut [Option<Stage>],
-    health: &mut Health,
-) {
-    let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
-    let whole = of(decode).norms;
-    for index in cut {
-        let own = of(&[*index]);
-        health.count(HealthCode::StepCut, || {
-            format!("a prefill at the edge of the window has {} norms, a decode step {whole}", own.norms)
-        });
-        if let Some(of) = stages.get_mut(*index) {
-            *of = Some(Stage::All);
-        }
-    }
-}
-
-/// Gives steps that are neither prefill nor like decode a stage of their own, and says so.
-fn leave_unclear(
-    unclear: &[usize],
-    decode: &[usize],
-    steps: &[Shown],
-    stages: &mut [Option<Stage>],
-    health: &mut Health,
-) {
-    let of = |indices: &[usize]| Group::of(indices.iter().filter_map(|index| steps.get(*index)));
-    let known = of(decode);
-    for index in unclear {
-        let times = of(&[*index]).ns as f64 / known.ns.max(1) as f64;
-        health.count(HealthCode::StageUnclear, || {
-            let beside =
-                if known.is_replayed { ", launched kernel by kernel beside replays of a graph" } else { "" };
-            format!("a step of {times:.1} times the time of the others{beside}")
-        });
-        if let Some(of) = stages.get_mut(*index) {
-            *of = Some(Stage::All);
-        }
-    }
 }
 
 /// Steps with tokens, from few to many, parted where the next has many times those before.
@@ -243,6 +229,8 @@ pub(super) struct Group {
     norms: i64,
     is_replayed: bool,
     is_launched: bool,
+    /// How the window cuts all of it.
+    part: Option<Part>,
 }
 
 impl Group {
@@ -258,6 +246,7 @@ impl Group {
                 &mut steps.clone().map(|shown| shown.grids.len() as i64).collect::<Vec<i64>>(),
             ),
             is_replayed: steps.clone().all(|shown| shown.is_replayed),
+            part: steps.clone().map(|shown| shown.part).min().flatten(),
             is_launched: steps.into_iter().all(|shown| !shown.is_replayed),
         }
     }
@@ -280,11 +269,15 @@ impl Group {
     /// and what stands around it takes as much longer as it does in a whole prefill.
     fn is_part_of_a_prefill(&self, decode: &Self) -> bool {
         let per_norm = |of: &Self| of.ns as f64 / of.norms.max(1) as f64;
-        self.is_launched
-            && self.norms * 10 < decode.norms * 9
+        let lacks_layers = self.norms * 10 < decode.norms * 9
             && self.anchors * 10 < decode.anchors * 9
-            && !self.has_other_attention(decode)
-            && per_norm(self) >= per_norm(decode) * LONGER_ALONE
+            && !self.has_other_attention(decode);
+        let is_part = match self.part {
+            Some(Part::OfAStep) => true,
+            Some(Part::FewerLayers) => self.norms < decode.norms,
+            None => false,
+        };
+        self.is_launched && (lacks_layers || is_part) && per_norm(self) >= per_norm(decode) * LONGER_ALONE
     }
 
     /// Whether steps of any size are prefill if those of the other are decode.
@@ -324,122 +317,4 @@ impl Group {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trace::{DeviceId, Names, Ns, StreamId};
-    use crate::triage::layers::KernelIx;
-
-    /// The stages of steps of one norm each; `(tokens, kernel)`. A prefill of 256 tokens and more takes as many times the
-    /// time of a decode step as it has 256 tokens.
-    fn told(steps: &[(u32, u32)]) -> Vec<Option<Stage>> {
-        let timed: Vec<(u32, u32, i64)> =
-            steps.iter().map(|(tokens, kernel)| (*tokens, *kernel, i64::from(tokens / 256).max(1))).collect();
-        told_of(&timed, &[])
-    }
-
-    /// The same with the time of each step, and which are replays.
-    fn told_of(steps: &[(u32, u32, i64)], replayed: &[usize]) -> Vec<Option<Stage>> {
-        let name = Names::default().intern("7");
-        let stream = StreamId { device: DeviceId(name), stream: name };
-        let slot = |(grid, kernel, ns): (u32, u32, i64)| Slot {
-            kernel: KernelIx(kernel),
-            name,
-            role: Role::Norm,
-            stream,
-            start: Ns(0),
-            end: Ns(ns),
-            grid,
-            queued: None,
-            index: 0,
-        };
-        let slots: Vec<Slot> = steps.iter().copied().map(slot).collect();
-        let is_replayed = |step: usize| replayed.contains(&step);
-        stages(steps.len(), slots.iter().enumerate(), is_replayed, &mut Health::default())
-    }
-
-    /// The stages of steps of `(tokens, kernel, time of a layer, layers)`, and how many are said to be cut.
-    fn told_of_layers(steps: &[(u32, u32, i64, usize)]) -> (Vec<Option<Stage>>, u64) {
-        let name = Names::default().intern("7");
-        let stream = StreamId { device: DeviceId(name), stream: name };
-        let slot = |(grid, kernel, ns, layers): (u32, u32, i64, usize)| {
-            let (kernel, end, role) = (KernelIx(kernel), Ns(ns), Role::Norm);
-            let norm = Slot { kernel, name, role, stream, start: Ns(0), end, grid, queued: None, index: 0 };
-            let attention = Slot { kernel: KernelIx(9), role: Role::Attention, ..norm };
-            std::iter::repeat_n([norm, attention], layers).flatten()
-        };
-        let slots: Vec<(usize, Slot)> = steps
-            .iter()
-            .enumerate()
-            .flat_map(|(step, shape)| slot(*shape).map(move |slot| (step, slot)))
-            .collect();
-        let mut health = Health::default();
-        let slots = slots.iter().map(|(step, slot)| (*step, slot));
-        let stages = stages(steps.len(), slots, |_| false, &mut health);
-        (stages, health.get(HealthCode::StepCut))
-    }
-
-    const P: Option<Stage> = Some(Stage::Prefill);
-    const D: Option<Stage> = Some(Stage::Decode);
-
-    #[test]
-    fn prefill_is_told_by_its_tokens() {
-        assert_eq!(told(&[(4096, 1), (8, 1), (8, 1), (8, 1)]), [P, D, D, D]);
-        assert_eq!(told(&[(2048, 1), (1024, 1), (8, 1), (8, 1), (1500, 1), (8, 1)]), [P, P, D, D, P, D]);
-    }
-
-    #[test]
-    fn a_batch_that_shrinks_is_decode_all_the_same() {
-        assert_eq!(told(&[(2048, 1), (8, 1), (7, 1), (5, 1), (2, 1), (1, 1)]), [P, D, D, D, D, D]);
-    }
-
-    #[test]
-    fn one_kind_of_steps_is_not_told() {
-        assert_eq!(told(&[(8, 1); 3]), [None; 3]);
-        assert_eq!(told(&[(4096, 1), (2048, 1), (3000, 1)]), [None; 3]);
-        assert_eq!(told(&[(0, 1), (0, 1)]), [None; 2]);
-    }
-
-    #[test]
-    fn a_single_decode_step_needs_a_program_of_its_own() {
-        assert_eq!(told(&[(8392, 1), (8, 1)]), [None; 2]);
-        assert_eq!(told(&[(8392, 1), (8, 2)]), [P, D]);
-        assert_eq!(told(&[(8392, 1), (8, 2), (0, 1)]), [P, D, None]);
-    }
-
-    #[test]
-    fn a_prefill_that_the_window_cuts_is_no_decode_and_no_whole_prefill() {
-        let all = Some(Stage::All);
-        let layers = |first: usize, last: usize| {
-            let mut steps = vec![(2048, 1, 50, first)];
-            steps.extend(vec![(8, 1, 10, 16); 3]);
-            steps.push((2048, 1, 50, last));
-            steps
-        };
-        assert_eq!(told_of_layers(&layers(8, 16)), ([all, D, D, D, P].to_vec(), 1));
-        assert_eq!(told_of_layers(&layers(2, 16)), ([all, D, D, D, P].to_vec(), 1));
-        assert_eq!(told_of_layers(&layers(16, 8)), ([P, D, D, D, all].to_vec(), 1));
-        assert_eq!(told_of_layers(&layers(16, 16)), ([P, D, D, D, P].to_vec(), 0));
-        assert_eq!(told_of_layers(&layers(2, 16)[..4]), ([all, D, D, D].to_vec(), 1));
-    }
-
-    #[test]
-    fn a_batch_that_shrinks_or_grows_is_no_evidence_of_prefill() {
-        // Eight requests, then one, of equal kernels and times; replayed or not.
-        let shrinking: Vec<(u32, u32, i64)> = [8, 8, 8, 1, 1, 1].map(|tokens| (tokens, 1, 10)).to_vec();
-        assert_eq!(told_of(&shrinking, &[]), [None; 6]);
-        assert_eq!(told_of(&shrinking, &[0, 1, 2, 3, 4, 5]), [None; 6]);
-        // A large batch that takes longer is replayed as the small one is.
-        assert_eq!(told_of(&[(256, 1, 40), (256, 1, 40), (1, 1, 10), (1, 1, 10)], &[0, 1, 2, 3]), [None; 4]);
-        assert_eq!(told_of(&[(256, 1, 40), (256, 1, 40), (1, 1, 10), (1, 1, 10)], &[2, 3]), [P, P, D, D]);
-    }
-
-    #[test]
-    fn both_spaces_of_a_shrinking_batch_behind_a_prefill_are_judged() {
-        let steps = [(4096, 1, 90), (8, 1, 10), (8, 1, 10), (1, 1, 10), (1, 1, 10)];
-        assert_eq!(told_of(&steps, &[]), [P, D, D, D, D]);
-        // The last piece of a prompt is prefill if it shows, and nothing if it does not.
-        let pieces = |ns| vec![(8192, 1, 300), (300, 1, ns), (32, 1, 10), (32, 1, 10)];
-        assert_eq!(told_of(&pieces(31), &[]), [P, P, D, D]);
-        assert_eq!(told_of(&pieces(15), &[]), [P, None, D, D]);
-    }
-}
+mod tests;
