@@ -45,6 +45,7 @@ pub fn assign(files: &mut [ReadFile], notes: &mut Vec<String>) {
             file.trace.health.count(HealthCode::RankDisagrees, || detail);
         }
     }
+    count_twice(files);
     if let Some((first, second)) = collision(files) {
         notes.push(format!(
             "{first} and {second} count as one rank by their headers or names; ranks are numbered by DP, PP and TP instead"
@@ -92,6 +93,34 @@ fn counts_on(pp: Option<u32>, places: &[Position]) -> bool {
 
 fn axes(position: Position) -> Position {
     Position { rank: None, ..position }
+}
+
+/// Counts each file that is another one's copy, or of the same rank by its header, and is read as another rank.
+///
+/// Replicas that their names place apart count their ranks from 0 each; nothing else may have one rank twice.
+fn count_twice(files: &mut [ReadFile]) {
+    let of_job = |file: &ReadFile| {
+        file.trace.header.rank.filter(|_| file.trace.header.world_size.is_some_and(|size| size > 1))
+    };
+    let mut told: Vec<(usize, String)> = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let twin = files.iter().take(at).filter(|other| other.rank != file.rank).find_map(|other| {
+            if !file.sha256.is_empty() && file.sha256 == other.sha256 {
+                return Some((other, "hold the same bytes".to_owned()));
+            }
+            let header = of_job(file).filter(|header| of_job(other) == Some(*header))?;
+            let is_placed = axes(file.position) != axes(other.position);
+            (!is_placed).then(|| (other, format!("are both of rank {header} by their headers")))
+        });
+        if let Some((other, why)) = twin {
+            told.push((at, format!("{} and {} {why}", other.label, file.label)));
+        }
+    }
+    for (at, detail) in told {
+        if let Some(file) = files.get_mut(at) {
+            file.trace.health.count(HealthCode::RankTwice, || detail);
+        }
+    }
 }
 
 /// What the name says, when it contradicts the header's rank.
@@ -245,6 +274,22 @@ mod tests {
             assert!(notes[0].contains(said), "{notes:?}");
             assert_eq!(health.get(HealthCode::RankDisagrees), 1);
         }
+    }
+
+    #[test]
+    fn one_rank_in_two_files_is_counted_and_replicas_are_not() {
+        let twice = |names: &[(&str, Option<(u32, u32)>)]| assigned(names).2.get(HealthCode::RankTwice);
+        assert_eq!(twice(&[("rank0.json", Some((0, 8))), ("rank5.json", Some((0, 8)))]), 1);
+        assert_eq!(twice(&[("rank0.json", Some((0, 8))), ("rank5.json", Some((5, 8)))]), 0);
+        assert_eq!(twice(&[("rank0.json", Some((0, 1))), ("rank5.json", Some((0, 1)))]), 0);
+        assert_eq!(twice(&[("a-TP-0-DP-0.json", Some((0, 2))), ("a-TP-0-DP-1.json", Some((0, 2)))]), 0);
+        assert_eq!(twice(&[("a-TP-0-EXTEND.json", Some((0, 2))), ("a-TP-0-DECODE.json", Some((0, 2)))]), 0);
+        let mut copies = [file("rank0.json", None), file("rank1.json", None)];
+        for copy in &mut copies {
+            copy.sha256 = "ab".to_owned();
+        }
+        assign(&mut copies, &mut Vec::new());
+        assert_eq!(copies[1].trace.health.get(HealthCode::RankTwice), 1);
     }
 
     #[test]

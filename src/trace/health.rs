@@ -88,6 +88,8 @@ health_codes! {
     MappingCapture = "mapping-capture", never;
     /// The rank in the file's name is another than the one in its header.
     RankDisagrees = "rank-disagrees", judged;
+    /// Two files of different ranks hold the same bytes, or say in their headers that they are of one rank.
+    RankTwice = "rank-twice", never;
     /// A GPU activity whose launch is not in the trace.
     LaunchMissing = "launch-missing", judged;
     /// A step's annotation exists, and no GPU activity was launched inside it.
@@ -128,7 +130,13 @@ pub fn forbids_judgement(code: &str) -> bool {
 pub fn advice(code: &str) -> &'static str {
     match HealthCode::ALL.iter().find(|one| one.as_str() == code) {
         Some(HealthCode::DeviceUnsupported) => "profile on a CUDA or HIP device",
+        Some(HealthCode::RankTwice) => {
+            "collect the trace of each rank anew, and rename none: one file stands for two ranks"
+        }
         Some(HealthCode::MappingCapture) => "name the trace that was recorded while requests ran",
+        Some(HealthCode::NegativeDuration | HealthCode::ActivityAtZero) => {
+            "the profiler's clock gave times that cannot be: profile again, on another version of driver or CUPTI where it comes back"
+        }
         Some(HealthCode::AutotuneInWindow) => "warm the server up before profiling, so that nothing is tuned",
         Some(
             HealthCode::LossBeyondLimit

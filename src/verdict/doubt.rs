@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::code::Code;
 use super::finding::Finding;
 use crate::baseline::{Baseline, Observation};
+use crate::trace::HealthCode;
 use crate::triage::{Stage, Triage};
 
 /// Doubts about the capture alone: it measured nothing, or part of it is missing.
@@ -16,7 +17,7 @@ pub fn about_capture(ranks: &[Triage]) -> Vec<Finding> {
             let message = format!("{} ({} ×{})", entry.detail, entry.code, entry.count);
             findings.push(
                 Finding::new(Code::CaptureDamaged, files(), message)
-                    .with_help(crate::trace::advice(&entry.code)),
+                    .with_help(crate::trace::advice(main_loss(triage, &entry.code))),
             );
         }
         if triage.kernels() == 0 {
@@ -66,6 +67,26 @@ fn about_gpus(ranks: &[Triage]) -> Option<Finding> {
             "leave files of another machine out of the capture, or judge each machine's on its own",
         ),
     )
+}
+
+/// The code whose advice helps: where most of what is lost beyond the limit is of one kind, that kind's.
+fn main_loss<'c>(triage: &'c Triage, code: &'c str) -> &'c str {
+    if code != HealthCode::LossBeyondLimit.as_str() {
+        return code;
+    }
+    let count =
+        |of: &str| triage.health.iter().filter(|one| one.code == of).map(|one| one.count).sum::<u64>();
+    let clock = [HealthCode::NegativeDuration, HealthCode::ActivityAtZero].map(HealthCode::as_str);
+    let others = [
+        HealthCode::ActivityWithoutTime,
+        HealthCode::NameMissing,
+        HealthCode::LaunchWithoutTime,
+        HealthCode::ActivityMissing,
+        HealthCode::EventLost,
+    ];
+    let lost: u64 = others.iter().map(|of| count(of.as_str())).sum();
+    let by_clock = clock.into_iter().max_by_key(|of| count(of)).filter(|of| count(of) > lost);
+    by_clock.unwrap_or(code)
 }
 
 /// Doubts about holding this capture against this baseline.
