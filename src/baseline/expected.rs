@@ -55,6 +55,7 @@ fn row_of(row: &ExpectedRow) -> RowObservation {
         share_pct: row.share,
         instances: 0,
         name: String::new(),
+        slow: Vec::new(),
     }
 }
 

@@ -154,6 +154,7 @@ fn merge_row(found: &[&RowObservation], captures: usize) -> Option<RowObservatio
         share_pct: 0.0,
         instances: found.iter().map(|row| row.instances).sum(),
         name: name.clone(),
+        slow: Vec::new(),
     })
 }
 
@@ -228,6 +229,7 @@ mod tests {
             share_pct: 0.0,
             instances: 1,
             name: "k".to_owned(),
+            slow: Vec::new(),
         }
     }
 

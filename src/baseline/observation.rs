@@ -108,6 +108,9 @@ pub struct RowObservation {
     pub instances: u64,
     /// The raw name with the most time, for a person to recognise.
     pub name: String,
+    /// Numbers of its launches within a step, from 1, that are slow in most steps; of the first rank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow: Vec<u64>,
 }
 
 /// One catalog path of one stage.

@@ -139,6 +139,7 @@ fn observe_stage(parts: &[&StageTriage], true_costs: &TrueCosts<'_>) -> StageObs
                     share_pct: 0.0,
                     instances,
                     name,
+                    slow: first.slow.clone(),
                 },
             ))
         })

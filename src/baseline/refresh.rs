@@ -247,6 +247,7 @@ mod tests {
             share_pct: 1.0,
             instances: 1,
             name: String::new(),
+            slow: Vec::new(),
         }
     }
 

@@ -33,6 +33,21 @@ pub fn digits3(value: f64) -> String {
     format!("{}", round3(value))
 }
 
+/// Ascending numbers, runs of them written as such: `1–8, 12`.
+pub fn ranges(numbers: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => runs.push((*number, *number)),
+        }
+    }
+    let words = runs
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}–{last}") });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// A number of launches: exact when whole, else with at most three decimals.
 pub fn launches(value: f64) -> String {
     let text = format!("{value:.3}");

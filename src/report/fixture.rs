@@ -33,6 +33,7 @@ pub fn kernel(name: &str, launches: u64, total_us: i64, share_pct: f64) -> Kerne
         exclusive_per_step_ns: total_us * 750,
         median_ns: 10_000,
         mad_ns: 100,
+        slow: Vec::new(),
         names: Vec::new(),
         sites: Vec::new(),
         cpu_ops: Vec::new(),

@@ -6,6 +6,7 @@ use super::activity::{Placed, Timeline};
 use super::busy::UnionLength;
 use super::classify::Role;
 use super::model::{DeviceTime, HiddenBy, KernelRow, NameRow, StepTotals};
+use super::slow;
 use super::stage::Stage;
 use crate::trace::{DeviceId, NameId, Ns, Span, Trace};
 
@@ -221,6 +222,8 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
     let launches = row.names.iter().map(|(_, sums)| sums.launches).sum();
     let by_step = row.step_counts();
     let in_steps: u64 = by_step.iter().sum();
+    // The median sorts.
+    let in_order = row.instances.clone();
     let median_ns = median(&mut row.instances);
     let mut deviations: Vec<i64> = row.instances.iter().map(|one| (one - median_ns).abs()).collect();
     let mut names: Vec<NameRow> = row
@@ -259,6 +262,7 @@ fn finish(trace: &Trace, kernel: &str, mut row: Row, steps: u64, whole: Ns) -> K
         exclusive_per_step_ns: per_step(row.per_step_exclusive.0 as f64, steps).round() as i64,
         median_ns,
         mad_ns: median(&mut deviations),
+        slow: slow::places(&in_order, &row.by_step, median_ns),
         names,
         sites: Vec::new(),
         cpu_ops: Vec::new(),

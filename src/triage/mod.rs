@@ -19,6 +19,7 @@ pub mod overlap;
 pub mod paths;
 mod ranks;
 mod replays;
+mod slow;
 mod stage;
 mod steps;
 mod turns;

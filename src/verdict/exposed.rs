@@ -166,19 +166,30 @@ impl Sides {
 
 /// The finding about streams that no longer run beside each other, or kernels of one stream that no longer
 /// start before the one ahead has ended; or that now do.
-pub fn streams(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: &str) -> Option<Finding> {
+///
+/// `failed` are findings that fail for the time of single kernels: what they cost is not told again.
+pub fn streams(
+    delta: &StageDelta,
+    stage: Stage,
+    thresholds: &Thresholds,
+    failed: &[&Finding],
+    file: &str,
+) -> Option<Finding> {
     let busy = delta.busy_before_ns.max(1.0);
     let (before, after) = (delta.overlapped_before, delta.overlapped_after);
     // What changed kernels cost is in their price.
     let priced: f64 = delta.rows.iter().filter(|row| is_structural(row)).map(RowDelta::price_ns).sum();
+    let growth = delta.busy_after_ns - delta.busy_before_ns - priced;
     let unchanged = || delta.rows.iter().filter(|row| row.change == Change::Same);
+    let longer: f64 = unchanged().map(RowDelta::price_ns).sum();
+    let told: f64 = failed.iter().filter_map(|finding| finding.price_ns).map(|ns| ns as f64).sum();
     let sides = [
         Sides {
             subject: "streams",
             what: "streams run beside each other",
             before: before.streams_ns,
             after: after.streams_ns,
-            rise: delta.busy_after_ns - delta.busy_before_ns - priced,
+            rise: growth,
             // What communication lost or gained has a finding of its own.
             told: exposed(delta).map_or(0.0, |one| one.rise),
         },
@@ -187,8 +198,9 @@ pub fn streams(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: 
             what: "kernels of one stream overlap",
             before: before.same_stream_ns,
             after: after.same_stream_ns,
-            // A slower machine overlaps for as long or longer, so no drift is taken out.
-            rise: unchanged().map(RowDelta::price_ns).sum(),
+            // A slower machine overlaps for as long or longer, so no drift is taken out. Work that moved to a
+            // stream of its own no longer starts early, and costs nothing where it is hidden there.
+            rise: if longer >= 0.0 { (longer - told).min(growth) } else { longer.max(growth) },
             told: 0.0,
         },
     ];
@@ -240,6 +252,16 @@ pub fn streams(delta: &StageDelta, stage: Stage, thresholds: &Thresholds, file: 
 /// like a slower machine, and are none.
 pub fn explains_drift(finding: &Finding) -> bool {
     finding.code == Code::StreamOverlapLost && is_within_a_stream(finding)
+}
+
+/// Takes out kernels that are only warned of where the overlap that their stream lost tells of their time, which
+/// it lists; one that fails keeps its place, and is no part of what the overlap costs.
+pub fn tell_once(slower: &mut Vec<Finding>, lost: &Finding) {
+    let is_warned = |one: &Finding| one.code == Code::KernelSlower && one.level == Level::Warn;
+    let warned: i64 = slower.iter().filter(|one| is_warned(one)).filter_map(|one| one.price_ns).sum();
+    if lost.price_ns.is_some_and(|cost| cost >= warned) {
+        slower.retain(|one| !is_warned(one));
+    }
 }
 
 /// Whether a finding about overlap is about kernels of one stream, whose time it tells.

@@ -23,7 +23,7 @@ use super::structure;
 use super::terms::Terms;
 use super::time::{self, Clock};
 use super::waiver::{self, Sizes};
-use crate::baseline::{Baseline, Observation, StageDelta, compare};
+use crate::baseline::{Baseline, Observation, RowDelta, StageDelta, StageObservation, compare};
 use crate::triage::{Role, Stage, Triage};
 
 /// What was measured for a scenario.
@@ -77,7 +77,12 @@ fn judge_with(
         findings.extend(doubt::about_comparison(baseline, capture, &file));
     }
     let expected = baseline.comparable.fingerprint();
-    let unknowns = expected.unknowns(&capture.fingerprint).into_iter().map(str::to_owned).collect();
+    // Without numbers nothing is compared, and that is said once.
+    let unknowns = if baseline.stages.is_empty() {
+        Vec::new()
+    } else {
+        expected.unknowns(&capture.fingerprint).into_iter().map(str::to_owned).collect()
+    };
     let is_judged = findings.is_empty();
     subject.notes.extend(beside_the_baseline(baseline, capture));
     subject.notes.extend(other_versions(baseline, capture));
@@ -111,7 +116,7 @@ fn judge_with(
             let clock = Clock { drift: time::drift(delta), widen, is_waiting_known };
             let all = sets::sets(delta, &bodies::links(&bodies));
             let sets = own::share(&mut findings, holders, *stage, delta, observed, &all, &policy.thresholds);
-            let of = StageOf { stage: *stage, delta, all: &all, sets: &sets, clock, file: &file };
+            let of = StageOf { stage: *stage, delta, observed, all: &all, sets: &sets, clock, file: &file };
             findings.extend(stage_findings(&of, policy));
             let table = subject.triage.and_then(|triage| triage.stage(*stage));
             let of_stage = findings.iter_mut().filter(|one| one.stage == Some(*stage));
@@ -204,6 +209,9 @@ fn around(baseline: &Baseline, capture: &Observation, changed_files: &[String]) 
 
 /// What the capture has and the baseline does not speak of.
 fn beside_the_baseline(baseline: &Baseline, capture: &Observation) -> Vec<String> {
+    if baseline.stages.is_empty() {
+        return vec!["there are no recorded numbers, so only promises were judged".to_owned()];
+    }
     let unknown = capture.stages.keys().filter(|stage| !baseline.stages.contains_key(stage));
     let mut notes: Vec<String> = unknown
         .map(|stage| format!("stage `{}` is not in the baseline and was not judged", stage.as_str()))
@@ -303,6 +311,7 @@ fn finish(
 struct StageOf<'a> {
     stage: Stage,
     delta: &'a StageDelta,
+    observed: &'a StageObservation,
     /// What changed.
     all: &'a [Set<'a>],
     /// What of it no lost path holds.
@@ -312,21 +321,35 @@ struct StageOf<'a> {
 }
 
 fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
-    let StageOf { stage, delta, all, sets, clock, file } = *of;
+    let StageOf { stage, delta, observed, all, sets, clock, file } = *of;
     let thresholds = &policy.thresholds;
     let drift = clock.drift.factor;
     let mut findings = structure::vanished(delta, stage, thresholds, all, file);
+    let priced = structure::priced(delta, stage, thresholds, sets, drift, file);
+    findings.extend(match priced {
+        // Work that is missing is no gain: what the rest saves is told without it.
+        Some(cheaper) if cheaper.code == Code::StructureCheaper && !findings.is_empty() => {
+            let is_missing = |row: &&RowDelta| findings.iter().any(|one| one.subject == row.kernel);
+            let rest: Vec<Set<'_>> =
+                sets.iter().filter(|set| !set.rows.iter().any(|row| is_missing(&row))).cloned().collect();
+            structure::priced(delta, stage, thresholds, &rest, drift, file)
+                .filter(|one| one.code != Code::StructureCostlier)
+        }
+        priced => priced,
+    });
     findings.extend(structure::uneven(delta, stage, thresholds, file));
-    findings.extend(structure::priced(delta, stage, thresholds, sets, drift, file));
     findings.extend(structure::mixed(delta, stage, thresholds, sets, drift, file));
-    let slower = time::rows(delta, stage, thresholds, clock, file);
+    let mut slower = time::rows(delta, stage, observed, thresholds, clock, file);
     let together = stage_total::finding(delta, stage, thresholds, clock, &slower, file);
+    let failed = |one: &&Finding| one.code == Code::KernelSlower && one.level == Level::Deny;
+    let failed: Vec<&Finding> = slower.iter().filter(failed).collect();
+    let overlap = exposed::streams(delta, stage, thresholds, &failed, file);
+    if let Some(lost) = overlap.as_ref().filter(|overlap| exposed::explains_drift(overlap)) {
+        slower.retain(|finding| finding.code != Code::EnvironmentDrift);
+        exposed::tell_once(&mut slower, lost);
+    }
     findings.extend(slower);
     findings.extend(exposed::communication(delta, stage, thresholds, clock, file));
-    let overlap = exposed::streams(delta, stage, thresholds, file);
-    if overlap.as_ref().is_some_and(exposed::explains_drift) {
-        findings.retain(|finding| finding.code != Code::EnvironmentDrift);
-    }
     // Kernels that no longer start early take longer all together, and that is told once.
     findings.extend(together.filter(|_| !overlap.as_ref().is_some_and(exposed::is_within_a_stream)));
     findings.extend(overlap);

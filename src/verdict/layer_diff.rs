@@ -16,17 +16,32 @@ pub fn diffs(stage: Stage, pairs: &[BodyPair<'_>]) -> Vec<LayerDiff> {
         .iter()
         .filter(|pair| {
             let (before, after) = pair.part.repeats();
-            !pair.is_same() || before != after
+            // Of a body that is two now, the part that stayed as it was has nothing to show.
+            !pair.is_same() || (before != after && !is_of_several(pair, pairs))
         })
-        .map(|pair| LayerDiff { stage, body: pair.part.id(), text: text(stage, pair) })
+        .map(|pair| LayerDiff {
+            stage,
+            body: pair.part.id(),
+            text: text(stage, pair, is_of_several(pair, pairs)),
+        })
         .collect()
 }
 
-fn text(stage: Stage, pair: &BodyPair<'_>) -> String {
+/// Whether one of a pair's bodies stands in another pair too.
+fn is_of_several(pair: &BodyPair<'_>, pairs: &[BodyPair<'_>]) -> bool {
+    let Part::Layer { before, after } = pair.part else { return false };
+    let shares = |other: &&BodyPair<'_>| matches!(other.part, Part::Layer { before: b, after: a } if b.id == before.id || a.id == after.id);
+    pairs.iter().filter(shares).count() > 1
+}
+
+fn text(stage: Stage, pair: &BodyPair<'_>, is_of_several: bool) -> String {
     let (before, after) = pair.part.repeats();
     let mut lines = vec![match pair.part {
         Part::Prologue => format!(" {} · before the first layer", stage.as_str()),
         Part::Epilogue => format!(" {} · behind the last layer", stage.as_str()),
+        Part::Layer { before: old, after: new } if is_of_several => {
+            format!(" {} · layer {} ×{before} → {} ×{after}", stage.as_str(), old.id, new.id)
+        }
         Part::Layer { before: body, .. } if before == after => {
             format!(" {} · layer {} ×{after}", stage.as_str(), body.id)
         }
@@ -122,6 +137,27 @@ mod tests {
                 " …",
             ]
         );
+    }
+
+    #[test]
+    fn a_body_that_split_has_a_block_for_what_changed_and_no_empty_one() {
+        let side = |bodies: &[(&str, &str, u64)]| {
+            let mut side = layers(&[], 0);
+            side.bodies = bodies
+                .iter()
+                .map(|(id, kernels, repeats)| BodyObservation {
+                    id: (*id).to_owned(),
+                    repeats: *repeats,
+                    streams: vec![kernels.split_whitespace().map(str::to_owned).collect()],
+                })
+                .collect();
+            side
+        };
+        let before = side(&[("A", "a b c", 48)]);
+        let after = side(&[("A", "a b c", 24), ("B", "a x c", 12), ("C", "a b y", 12)]);
+        let titles: Vec<String> =
+            diff(&before, &after).iter().map(|text| text.lines().next().unwrap().to_owned()).collect();
+        assert_eq!(titles, [" decode · layer A ×48 → B ×12", " decode · layer A ×48 → C ×12"]);
     }
 
     #[test]

@@ -149,6 +149,24 @@ fn rows(stage: Stage, expected: &ExpectedStage, input: &LintInput<'_>, at: &At<'
                 "use a waiver: it has an owner and a last day",
             ));
         }
+        let captures = value.n.unwrap_or(1);
+        if input.baseline.and_then(|baseline| baseline.recorded.captures).is_some_and(|all| {
+            all >= input.band_captures && captures < input.band_captures && value.share >= HEAVY_PCT
+        }) {
+            let message = format!(
+                "`{}` has {} % of the stage and is of {captures} of the {} captures that make a noise band; its time fails only by the strict rule",
+                value.kernel,
+                digits3(value.share),
+                input.band_captures
+            );
+            lints.push(at(
+                "unset",
+                Level::Allow,
+                line,
+                message,
+                "refresh the baseline with five captures of today",
+            ));
+        }
         if let Some(why) = untimed(value, input).filter(|_| value.share >= HEAVY_PCT) {
             let message = format!(
                 "`{}` has {} % of the stage, and nothing fails when it takes longer: {why}",

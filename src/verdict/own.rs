@@ -111,26 +111,31 @@ pub fn share<'d>(
 fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta, thresholds: &Thresholds) {
     let ns: f64 = sets.iter().map(|set| set.price_ns()).sum();
     let pct = if delta.busy_before_ns > 0.0 { ns * 100.0 / delta.busy_before_ns } else { 0.0 };
-    let renamed = renamed(sets).filter(|_| pct < thresholds.structure_pct);
-    let is_renamed = renamed.is_some();
-    let what = match renamed {
-        Some(names) => format!(
+    let renamed = renamed(sets);
+    let is_free = pct < thresholds.structure_pct;
+    let is_renamed = is_free && renamed.as_ref().is_some_and(|renamed| !renamed.is_known);
+    let what = match &renamed {
+        Some(Renamed { names, is_known: false }) if is_free => format!(
             "{names} and costs no more than noise: the path may run on under a name that no catalog knows"
         ),
-        None if ns <= 0.0 => "the kernels that changed with it cost nothing more".to_owned(),
-        None => format!(
+        Some(Renamed { names, is_known: true }) if is_free => {
+            format!("{names} and costs no more than noise, though no catalog takes it for this path")
+        }
+        _ if ns <= 0.0 => "the kernels that changed with it cost nothing more".to_owned(),
+        _ => format!(
             "the kernels that changed with it: {} a step, {} of GPU time",
             signed_time(ns),
             signed_percent(pct)
         ),
     };
     finding.message = format!("{}; {what}", finding.message);
-    if is_renamed {
+    if renamed.is_some() {
         finding.help = format!(
             "if it does the same work, teach a catalog of yours its name, or record the baseline anew; else {}",
             finding.help
         );
-    } else {
+    }
+    if !is_renamed {
         finding.price_ns = Some(ns.max(0.0).round() as i64);
     }
     let mut rows: Vec<_> = sets.iter().flat_map(|set| set.rows.iter().copied()).collect();
@@ -142,22 +147,36 @@ fn tell(finding: &mut Finding, sets: &[&Set<'_>], delta: &StageDelta, thresholds
     });
     finding.kernels = rows.iter().map(|row| row.kernel.clone()).collect();
     finding.evidence.splice(0..0, rows.iter().map(|row| row_evidence(row)));
+    if let Some(renamed) = renamed.filter(|_| !is_free) {
+        finding.evidence.insert(0, renamed.names);
+    }
+}
+
+/// What took the place of a path's kernels, one for one.
+struct Renamed {
+    names: String,
+    /// Whether the catalog knows one of the new kernels, by more than a word in its name.
+    is_known: bool,
 }
 
 /// Which kernels took the place of which, where each is one of the same role and number of launches.
-fn renamed(sets: &[&Set<'_>]) -> Option<String> {
+fn renamed(sets: &[&Set<'_>]) -> Option<Renamed> {
     let mut names = Vec::new();
+    let mut known = false;
     for set in sets {
         let (lost, gained) = (set.lost(), set.gained());
         let ([lost], [gained]) = (lost.as_slice(), gained.as_slice()) else { return None };
         let is_one = lost.change == Change::Gone && gained.change == Change::Came;
-        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) || is_known(&gained.name) {
+        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) {
             return None;
         }
-        names.push(format!("`{}` runs as often as `{}` did", gained.kernel, lost.kernel));
+        known |= is_known(&gained.name);
+        let place = if set.is_by_slot { " in the same slot of the layer" } else { "" };
+        names.push(format!("`{}` runs{place} as often as `{}` did", gained.kernel, lost.kernel));
     }
     names.truncate(2);
-    (!names.is_empty()).then(|| names.join(", "))
+    let said = format!("same role, new implementation: {}", names.join(", "));
+    (!names.is_empty()).then_some(Renamed { names: said, is_known: known })
 }
 
 /// The paths that may hold what changed with them, once levels and waivers are known: those that fail or whose

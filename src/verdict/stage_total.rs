@@ -9,7 +9,7 @@ use super::code::Code;
 use super::finding::{Finding, Level};
 use super::policy::{SIGMA_PER_MAD, Thresholds};
 use super::price::{self, Total};
-use super::time::{Clock, is_drifting, is_host_copy, is_timed, share_of};
+use super::time::{Clock, growth_pct, is_drifting, is_host_copy, is_timed, share_of};
 use crate::baseline::{Change, RowDelta, StageDelta};
 use crate::common::text::{count, round3, signed_percent, signed_time, time};
 use crate::triage::{Role, Stage};
@@ -129,13 +129,6 @@ pub fn finding(
     Some(finding)
 }
 
-/// By how much the step became longer, without what changed kernels cost; in percent.
-fn growth_pct(delta: &StageDelta) -> f64 {
-    let changed = delta.rows.iter().filter(|row| price::is_structural(row));
-    let priced: f64 = changed.map(RowDelta::price_ns).sum();
-    (delta.busy_after_ns - delta.busy_before_ns - priced) * 100.0 / delta.busy_before_ns.max(1.0)
-}
-
 fn told_as(of: &Together<'_>, small: &Together<'_>, stage: Stage, level: Level, file: &str) -> Finding {
     let is_slower = of.total.ns > 0.0;
     let of_small = small.after - small.before;
@@ -156,11 +149,16 @@ fn told_as(of: &Together<'_>, small: &Together<'_>, stage: Stage, level: Level, 
         signed_time(of.total.ns),
         signed_percent(of.total.pct),
     );
-    let code = if is_slower { Code::StageSlower } else { Code::StageFaster };
     let mut rows: Vec<&&RowDelta> = of.rows.iter().filter(|row| row.price_ns() * of.total.ns > 0.0).collect();
     rows.sort_by(|a, b| {
         b.price_ns().abs().total_cmp(&a.price_ns().abs()).then_with(|| a.kernel.cmp(&b.kernel))
     });
+    let heaviest = rows.first().filter(|row| row.price_ns().abs() * 2.0 >= of.total.ns.abs());
+    let message = match heaviest {
+        Some(row) => format!("{message}; most of it in `{}`: {}", row.kernel, signed_time(row.price_ns())),
+        None => message,
+    };
+    let code = if is_slower { Code::StageSlower } else { Code::StageFaster };
     let line = |row: &&&RowDelta| {
         format!(
             "`{}` ({}): {} → {} a step",

@@ -164,7 +164,14 @@ pub fn priced(
         Code::StructureCheaper => set.price_ns() < 0.0,
         _ => true,
     };
-    let set = sets.iter().find(leading).or(sets.first())?;
+    // What runs more often and is cheaper, or less often and dearer, explains nothing to who reads it first.
+    let is_plain = |set: &&Set<'_>| match code {
+        Code::StructureCostlier => !set.gained().is_empty(),
+        Code::StructureCheaper => !set.lost().is_empty(),
+        _ => true,
+    };
+    let plain = sets.iter().filter(leading).find(is_plain);
+    let set = plain.or_else(|| sets.iter().find(leading)).or(sets.first())?;
     let subject = set.subject()?;
     let (what, named) = set.in_words();
     let others = match changed.len().saturating_sub(named) {

@@ -4,8 +4,9 @@
 use super::code::Code;
 use super::finding::{Finding, Level};
 use super::policy::{SIGMA_PER_MAD, Thresholds};
-use crate::baseline::{Change, RowDelta, StageDelta};
-use crate::common::text::{launches, signed_percent, signed_time, time};
+use super::price::is_structural;
+use crate::baseline::{Change, RowDelta, StageDelta, StageObservation};
+use crate::common::text::{launches, ranges, signed_percent, signed_time, time};
 use crate::triage::{Role, Stage};
 
 /// The common movement of unchanged rows.
@@ -82,6 +83,7 @@ pub struct Clock {
 pub fn rows(
     delta: &StageDelta,
     stage: Stage,
+    observed: &StageObservation,
     thresholds: &Thresholds,
     clock: Clock,
     file: &str,
@@ -90,16 +92,27 @@ pub fn rows(
         .rows
         .iter()
         .filter(|row| row.change == Change::Same)
-        .filter_map(|row| Some((row, judged(row, delta, thresholds, clock)?)))
+        .filter_map(|row| Some((row, judged(row, delta, observed, thresholds, clock)?)))
         .collect();
     let mut findings = Vec::new();
     let factor = clock.drift.factor;
     if is_drifting(clock.drift, thresholds) {
-        let message = format!(
-            "most unchanged kernels moved by {} together; without a noise band, single kernels are not judged by time",
-            signed_percent((factor - 1.0) * 100.0)
-        );
-        let beyond = moved.iter().filter(|(_, moved)| moved.basis == Basis::Strict);
+        let moved_pct = (factor - 1.0) * 100.0;
+        let same_pct = same_rows_pct(delta);
+        // Few heavy kernels may have moved by far more than most did.
+        let all = if (same_pct - moved_pct).abs() > thresholds.drift_pct {
+            format!(", and the time of all of them by {}", signed_percent(same_pct))
+        } else {
+            String::new()
+        };
+        let judged = if delta.busy_band.captures >= thresholds.band_captures {
+            "single kernels are judged by their noise band, with that movement taken out"
+        } else {
+            "without a noise band, single kernels are not judged by time"
+        };
+        let message =
+            format!("most unchanged kernels moved by {} together{all}; {judged}", signed_percent(moved_pct));
+        let beyond = moved.iter().filter(|(_, moved)| moved.basis != Basis::Band);
         let evidence =
             beyond.map(|(row, moved)| format!("moved beyond it: {}", in_words(row, *moved))).collect();
         findings.push(
@@ -112,8 +125,58 @@ pub fn rows(
         );
         moved.retain(|(_, moved)| moved.basis == Basis::Band);
     }
-    findings.extend(moved.into_iter().map(|(row, moved)| finding(row, moved, stage, file)));
+    let hidden_pct = hidden_pct(delta, thresholds);
+    findings.extend(moved.into_iter().map(|(row, moved)| {
+        let mut finding = finding(row, moved, stage, file);
+        let is_hidden = moved.cost_pct - hidden_pct < thresholds.slower_cost_pct && hidden_pct > 0.0;
+        if finding.code == Code::KernelSlower && is_hidden {
+            finding.level = Level::Warn;
+            // What other work hides costs no time.
+            let cost_ns = row.price_ns() - hidden_pct * delta.busy_before_ns / 100.0;
+            finding.price_ns = Some(cost_ns.max(0.0).round() as i64);
+            finding
+                .evidence
+                .insert(0, "the step is not longer by it: other streams run beside it".to_owned());
+        }
+        if moved.basis == Basis::Part {
+            finding.evidence.insert(0, slow_places(row, observed));
+        }
+        finding
+    }));
     findings
+}
+
+/// How much more of the work runs beside other streams than before where the step did not become longer, in percent
+/// of the busy time; what a kernel of another stream takes longer by that much costs no time.
+fn hidden_pct(delta: &StageDelta, thresholds: &Thresholds) -> f64 {
+    if growth_pct(delta) >= thresholds.slower_cost_pct {
+        return 0.0;
+    }
+    let more = delta.overlapped_after.streams_ns - delta.overlapped_before.streams_ns;
+    (more * 100.0 / delta.busy_before_ns.max(1.0)).max(0.0)
+}
+
+/// By how much the step became longer, without what changed kernels cost; in percent.
+pub fn growth_pct(delta: &StageDelta) -> f64 {
+    let changed = delta.rows.iter().filter(|row| is_structural(row));
+    let priced: f64 = changed.map(RowDelta::price_ns).sum();
+    (delta.busy_after_ns - delta.busy_before_ns - priced) * 100.0 / delta.busy_before_ns.max(1.0)
+}
+
+/// Which of a row's launches are slow: by layer where each layer has as many.
+fn slow_places(row: &RowDelta, observed: &StageObservation) -> String {
+    let slow = observed.rows.get(&row.kernel).map(|row| row.slow.as_slice()).unwrap_or_default();
+    let launches = row.after.launches.round().max(1.0) as u64;
+    let layers = observed.layers.as_ref().map_or(0, |layers| layers.count);
+    if layers > 0 && launches.is_multiple_of(layers) {
+        let of_each = launches / layers;
+        let mut slow: Vec<u64> = slow.iter().map(|number| number.saturating_sub(1) / of_each + 1).collect();
+        slow.dedup();
+        format!("a quarter or more above its median in {} of {layers} layers: {}", slow.len(), ranges(&slow))
+    } else {
+        let of = format!("{} of {launches} launches of a step", slow.len());
+        format!("a quarter or more above its median in {of}: {}", ranges(slow))
+    }
 }
 
 /// Whether the machine as a whole moved by too much to judge a time without a band.
@@ -128,6 +191,8 @@ enum Basis {
     Band,
     /// By the strict rule that needs one capture.
     Strict,
+    /// By the strict rule, though most launches are as they were: some take longer.
+    Part,
 }
 
 /// How a row's time moved, where that is worth a word.
@@ -142,7 +207,13 @@ struct Moved {
     is_certain: bool,
 }
 
-fn judged(row: &RowDelta, delta: &StageDelta, thresholds: &Thresholds, clock: Clock) -> Option<Moved> {
+fn judged(
+    row: &RowDelta,
+    delta: &StageDelta,
+    observed: &StageObservation,
+    thresholds: &Thresholds,
+    clock: Clock,
+) -> Option<Moved> {
     let cost_pct = row.price_ns() * 100.0 / delta.busy_before_ns.max(1.0);
     if cost_pct.abs() < thresholds.slower_cost_pct {
         return None;
@@ -150,7 +221,8 @@ fn judged(row: &RowDelta, delta: &StageDelta, thresholds: &Thresholds, clock: Cl
     if row.band.captures >= thresholds.band_captures {
         by_band(row, cost_pct, thresholds, clock)
     } else {
-        strictly(row, cost_pct, thresholds, clock)
+        let in_part = || in_part(row, cost_pct, observed, thresholds, clock);
+        strictly(row, cost_pct, thresholds, clock).or_else(in_part)
     }
 }
 
@@ -194,6 +266,29 @@ fn strictly(row: &RowDelta, cost_pct: f64, thresholds: &Thresholds, clock: Clock
     is_worth_a_word.then_some(Moved { basis: Basis::Strict, pct, cost_pct, is_certain })
 }
 
+/// A row most of whose launches are as they were, while some take so much longer, at the same places of most
+/// steps, that the stage shows it. That is told and fails nothing.
+fn in_part(
+    row: &RowDelta,
+    cost_pct: f64,
+    observed: &StageObservation,
+    thresholds: &Thresholds,
+    clock: Clock,
+) -> Option<Moved> {
+    let slow = observed.rows.get(&row.kernel).map_or(0, |row| row.slow.len());
+    if !is_timed(row) || slow < FEWEST_SLOW || row.before.ns <= 0.0 {
+        return None;
+    }
+    let pct = (row.after.ns / row.before.ns - 1.0) * 100.0;
+    let corrected = (row.after.ns / clock.drift.factor / row.before.ns - 1.0) * 100.0;
+    let limit = thresholds.slower_warn_pct;
+    let is_slower = pct >= limit && corrected >= limit && cost_pct > 0.0;
+    is_slower.then_some(Moved { basis: Basis::Part, pct, cost_pct, is_certain: false })
+}
+
+/// One launch of a step that takes longer is chance.
+const FEWEST_SLOW: usize = 2;
+
 /// Copies between host and device take what the host makes them take.
 pub fn is_host_copy(kernel: &str) -> bool {
     matches!(kernel, "memcpy-htod" | "memcpy-dtoh" | "memcpy")
@@ -203,6 +298,11 @@ fn in_words(row: &RowDelta, moved: Moved) -> String {
     let launches = launches(row.after.launches);
     let times = match moved.basis {
         Basis::Band => format!("takes {} a step instead of {}", time(row.after.ns), time(row.before.ns)),
+        Basis::Part => format!(
+            "takes {} a step instead of {}, while most of its launches are as before",
+            time(row.after.ns),
+            time(row.before.ns)
+        ),
         Basis::Strict => {
             format!("takes {} instead of {} each", time(row.after.each_ns), time(row.before.each_ns))
         }
@@ -220,7 +320,7 @@ fn finding(row: &RowDelta, moved: Moved, stage: Stage, file: &str) -> Finding {
     let is_slower = moved.cost_pct > 0.0;
     let code = if is_slower { Code::KernelSlower } else { Code::KernelFaster };
     let (before, after, unit) = match moved.basis {
-        Basis::Band => (row.before.ns, row.after.ns, "us/step"),
+        Basis::Band | Basis::Part => (row.before.ns, row.after.ns, "us/step"),
         Basis::Strict => (row.before.each_ns, row.after.each_ns, "us/launch"),
     };
     let round = |ns: f64| crate::common::text::round3(ns / 1e3);
@@ -250,6 +350,11 @@ fn finding(row: &RowDelta, moved: Moved, stage: Stage, file: &str) -> Finding {
                 "without a noise band this is too little, or too few launches, to fail on"
             };
             finding.evidence.push(why.to_owned());
+        }
+        Basis::Part => {
+            finding.level = Level::Warn;
+            "look at what these layers do and the others do not: the experts they chose, a longer context, work beside them"
+                .clone_into(&mut finding.help);
         }
         Basis::Strict => {}
     }

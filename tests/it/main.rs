@@ -43,6 +43,7 @@ mod live_versions;
 mod lost_paths;
 mod meaning;
 mod mistakes;
+mod moved_work;
 mod overlap;
 mod paths;
 mod phases;

@@ -202,6 +202,9 @@ pub struct KernelRow {
     pub median_ns: i64,
     /// Median absolute deviation from that median.
     pub mad_ns: i64,
+    /// Numbers of its launches within a step, from 1, that take a quarter longer than the median in most steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow: Vec<u64>,
     /// Raw names, largest first.
     pub names: Vec<NameRow>,
     /// Source places, largest first.
