@@ -4,6 +4,7 @@ use super::unit::{TimeUnit, time};
 use super::words;
 use crate::common::text::{count, digits3};
 use crate::triage::{Collective, CollectiveRank, Ranks, Stage, Straggler};
+use crate::verdict::{CheckReport, ScenarioReport};
 
 /// Title of the section.
 pub const RANKS: &str = "Ranks";
@@ -123,6 +124,24 @@ fn not_matched(row: &Collective) -> String {
         _ => "not matched: the ranks differ in how many instances a step has".to_owned(),
     }
 }
+
+/// A sentence for each rank of a run that computes longer than the others, with its scenario's name; at most
+/// [`STRAGGLERS`] of each.
+pub fn stragglers(report: &CheckReport) -> Vec<(&str, String)> {
+    let of_scenario = |scenario: &'_ ScenarioReport| -> Vec<String> {
+        let ranks = scenario.triage.as_ref().and_then(|triage| triage.ranks.as_ref());
+        ranks.iter().flat_map(|ranks| &ranks.stragglers).take(STRAGGLERS).map(straggler).collect()
+    };
+    let scenarios = report.scenarios.iter();
+    scenarios
+        .flat_map(|scenario| {
+            of_scenario(scenario).into_iter().map(|sentence| (scenario.scenario.as_str(), sentence))
+        })
+        .collect()
+}
+
+/// Ranks of a scenario that a verdict names; the report has all.
+const STRAGGLERS: usize = 3;
 
 fn straggler(one: &Straggler) -> String {
     let roles: Vec<String> = one

@@ -16,6 +16,8 @@ pub struct Slot<'a> {
     pub role: Role,
     /// Whether the other side runs this id anywhere. What still runs was not replaced.
     pub is_shared: bool,
+    /// How often its side runs this id in all layers.
+    pub count: u64,
 }
 
 /// One step of the way through both sequences; numbers are positions before and after.
@@ -49,6 +51,8 @@ const SAME: i64 = 6;
 const SUCCESSOR: i64 = 3;
 /// Same role, though one of the two still runs elsewhere.
 const SAME_ROLE: i64 = 1;
+/// Nobody knows what one of the two does, and neither runs on the other side: place and number speak for a pair.
+const UNKNOWN: i64 = 2;
 /// Another role, and both are new.
 const STRANGER: i64 = -1;
 /// Another role, and one of the two still runs elsewhere: worse than one gone and one come.
@@ -61,9 +65,15 @@ fn score(before: &Slot<'_>, after: &Slot<'_>) -> i64 {
         (true, _, _) => SAME,
         (false, true, true) => SUCCESSOR,
         (false, true, false) => SAME_ROLE,
+        (false, false, true) if is_unknown(before.role, after.role) && before.count == after.count => UNKNOWN,
         (false, false, true) => STRANGER,
         (false, false, false) => UNLIKE,
     }
+}
+
+/// Whether a pair may be of one role because the role of one of them is not known.
+pub fn is_unknown(before: Role, after: Role) -> bool {
+    (before == Role::Other) != (after == Role::Other)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,7 +167,9 @@ pub fn exchanges(alignment: &Alignment, before: &[Slot<'_>], after: &[Slot<'_>])
         match *pair {
             Pair::Same(..) => places.extend(open.take().map(|(place, _)| place)),
             Pair::Instead(b, a) => {
-                let is_role = before.get(b).map(|slot| slot.role) == after.get(a).map(|slot| slot.role);
+                let is_role = before.get(b).zip(after.get(a)).is_some_and(|(b, a)| {
+                    b.role == a.role || (!b.is_shared && !a.is_shared && is_unknown(b.role, a.role))
+                });
                 if open.as_ref().is_some_and(|(_, has_pair)| *has_pair && is_role) {
                     places.extend(open.take().map(|(place, _)| place));
                 }
@@ -187,7 +199,12 @@ mod tests {
             .map(|word| {
                 let (kernel, role) = word.split_once(':').unwrap();
                 let role = serde_json::from_value(role.into()).unwrap();
-                Slot { kernel, role, is_shared: other.split_whitespace().any(|word| id(word) == kernel) }
+                Slot {
+                    kernel,
+                    role,
+                    is_shared: other.split_whitespace().any(|word| id(word) == kernel),
+                    count: 1,
+                }
             })
             .collect()
     }
@@ -249,13 +266,13 @@ mod tests {
 
     #[test]
     fn a_sequence_without_end_is_not_aligned() {
-        let many = |kernel| vec![Slot { kernel, role: Role::Gemm, is_shared: false }; 3000];
+        let many = |kernel| vec![Slot { kernel, role: Role::Gemm, is_shared: false, count: 1 }; 3000];
         assert_eq!(align(&many("a"), &many("b")), None);
         assert!(align(&many("a"), &many("a")).is_some());
     }
 
     fn view(slots: &[(String, Role, bool)]) -> Vec<Slot<'_>> {
-        slots.iter().map(|one| Slot { kernel: &one.0, role: one.1, is_shared: one.2 }).collect()
+        slots.iter().map(|one| Slot { kernel: &one.0, role: one.1, is_shared: one.2, count: 1 }).collect()
     }
 
     proptest! {
@@ -286,6 +303,7 @@ mod tests {
                     kernel: names[usize::from(*n)],
                     role: Role::ALL[usize::from(*n) % 3],
                     is_shared: other.contains(n),
+                    count: 1,
                 }).collect()
             };
             let (before, after) = (side(&b, &a), side(&a, &b));

@@ -1,6 +1,6 @@
 //! The layers of both sides: which body became which, and what changed in which slot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::align::{Alignment, Slot, align, exchanges};
 use super::sets::Links;
@@ -84,16 +84,18 @@ pub fn pairs<'a>(
     after: &'a LayersObservation,
     role_of: &dyn Fn(&str) -> Role,
 ) -> Vec<BodyPair<'a>> {
-    let (old, new) = (ids(before), ids(after));
-    let row = |kernels: &'a [String], other: &BTreeSet<&str>| -> Vec<Slot<'a>> {
+    let (old, new) = (counts(before), counts(after));
+    let row = |kernels: &'a [String], other: &BTreeMap<&str, u64>| -> Vec<Slot<'a>> {
         let slot = |kernel: &'a String| Slot {
             kernel,
             role: role_of(kernel),
-            is_shared: other.contains(kernel.as_str()),
+            is_shared: other.contains_key(kernel.as_str()),
+            // An id that both sides run is paired by its name.
+            count: old.get(kernel.as_str()).or_else(|| new.get(kernel.as_str())).copied().unwrap_or(0),
         };
         kernels.iter().map(slot).collect()
     };
-    let slots = |body: &'a BodyObservation, other: &BTreeSet<&str>| -> Vec<Vec<Slot<'a>>> {
+    let slots = |body: &'a BodyObservation, other: &BTreeMap<&str, u64>| -> Vec<Vec<Slot<'a>>> {
         body.streams.iter().map(|stream| row(stream, other)).collect()
     };
     // A side that was recorded without them tells nothing of what came or went there.
@@ -133,10 +135,22 @@ pub fn pairs<'a>(
     prologue.into_iter().chain(layers).chain(epilogue).collect()
 }
 
-fn ids(layers: &LayersObservation) -> BTreeSet<&str> {
-    let bodies = layers.bodies.iter().flat_map(|body| &body.streams).flatten();
+/// The kernel ids of all layers and what stands around them, with how often a step runs each.
+fn counts(layers: &LayersObservation) -> BTreeMap<&str, u64> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let bodies = layers
+        .bodies
+        .iter()
+        .flat_map(|body| body.streams.iter().flatten().map(move |kernel| (kernel.as_str(), body.repeats)));
     let edges = layers.prologue.iter().chain(&layers.epilogue).flatten();
-    bodies.chain(edges).map(String::as_str).collect()
+    // Edges are seldom the same on both sides, so only ids that no layer has are counted there.
+    for (kernel, repeats) in bodies {
+        *counts.entry(kernel).or_default() += repeats;
+    }
+    for kernel in edges {
+        counts.entry(kernel).or_insert(1);
+    }
+    counts
 }
 
 /// Each stream with the one that is most like it; what is left stands alone.

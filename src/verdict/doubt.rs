@@ -151,3 +151,33 @@ pub fn about_comparison(baseline: &Baseline, capture: &Observation, file: &str) 
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use crate::triage::HealthEntry;
+
+    #[test]
+    fn times_that_cannot_be_are_no_overflow_of_a_buffer() {
+        let help = |codes: &[(HealthCode, u64)]| {
+            let mut triage = fixture::triage();
+            triage.health = codes
+                .iter()
+                .map(|(code, count)| HealthEntry {
+                    code: code.as_str().to_owned(),
+                    count: *count,
+                    detail: String::new(),
+                })
+                .collect();
+            about_capture(&[triage]).first().map(|one| one.help.clone()).unwrap_or_default()
+        };
+        let beyond = (HealthCode::LossBeyondLimit, 1);
+        assert!(help(&[(HealthCode::NegativeDuration, 40), beyond]).contains("clock"));
+        assert!(help(&[(HealthCode::ActivityMissing, 40), beyond]).contains("buffers"));
+        assert!(
+            help(&[(HealthCode::NegativeDuration, 4), (HealthCode::ActivityMissing, 40), beyond])
+                .contains("buffers")
+        );
+    }
+}

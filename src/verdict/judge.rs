@@ -331,7 +331,7 @@ fn stage_findings(of: &StageOf<'_>, policy: &Policy) -> Vec<Finding> {
         Some(cheaper) if cheaper.code == Code::StructureCheaper && !findings.is_empty() => {
             let is_missing = |row: &&RowDelta| findings.iter().any(|one| one.subject == row.kernel);
             let rest: Vec<Set<'_>> =
-                sets.iter().filter(|set| !set.rows.iter().any(|row| is_missing(&row))).cloned().collect();
+                sets.iter().filter(|set| !set.rows.iter().any(&is_missing)).cloned().collect();
             structure::priced(delta, stage, thresholds, &rest, drift, file)
                 .filter(|one| one.code != Code::StructureCostlier)
         }

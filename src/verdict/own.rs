@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::align::is_unknown;
 use super::code::Code;
 use super::finding::{Finding, Level};
 use super::policy::Thresholds;
@@ -162,20 +163,29 @@ struct Renamed {
 /// Which kernels took the place of which, where each is one of the same role and number of launches.
 fn renamed(sets: &[&Set<'_>]) -> Option<Renamed> {
     let mut names = Vec::new();
-    let mut known = false;
+    let (mut known, mut is_told) = (false, true);
     for set in sets {
         let (lost, gained) = (set.lost(), set.gained());
         let ([lost], [gained]) = (lost.as_slice(), gained.as_slice()) else { return None };
         let is_one = lost.change == Change::Gone && gained.change == Change::Came;
-        if !is_one || lost.role != gained.role || !has_count_of(lost, gained) {
+        let is_role = lost.role == gained.role || (set.is_by_slot && is_unknown(lost.role, gained.role));
+        if !is_one || !is_role || !has_count_of(lost, gained) {
             return None;
         }
-        known |= is_known(&gained.name);
+        is_told &= lost.role == gained.role;
+        // One that the catalog knows took this place only where the layer shows it.
+        if is_known(&gained.name) {
+            if !set.is_by_slot {
+                return None;
+            }
+            known = true;
+        }
         let place = if set.is_by_slot { " in the same slot of the layer" } else { "" };
         names.push(format!("`{}` runs{place} as often as `{}` did", gained.kernel, lost.kernel));
     }
     names.truncate(2);
-    let said = format!("same role, new implementation: {}", names.join(", "));
+    let what = if is_told { "same role" } else { "same slot" };
+    let said = format!("{what}, new implementation: {}", names.join(", "));
     (!names.is_empty()).then_some(Renamed { names: said, is_known: known })
 }
 

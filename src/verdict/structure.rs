@@ -1,5 +1,6 @@
 //! Tier 1, *structure*: promised paths, and changed kernels with their price.
 
+use super::align::is_unknown;
 use super::code::Code;
 use super::finding::Finding;
 use super::lost_path::{name_of, ran_as, what_to_do};
@@ -165,13 +166,17 @@ pub fn priced(
         _ => true,
     };
     // What runs more often and is cheaper, or less often and dearer, explains nothing to who reads it first.
-    let is_plain = |set: &&Set<'_>| match code {
-        Code::StructureCostlier => !set.gained().is_empty(),
-        Code::StructureCheaper => !set.lost().is_empty(),
-        _ => true,
+    let explained = |rows: Vec<&RowDelta>| rows.into_iter().map(RowDelta::price_ns).sum::<f64>();
+    let first = sets.iter().find(leading).or(sets.first())?;
+    let is_plain = |set: &&Set<'_>| {
+        let explained = match code {
+            Code::StructureCostlier => explained(set.gained()),
+            Code::StructureCheaper => -explained(set.lost()),
+            _ => set.price_ns().abs(),
+        };
+        explained * 2.0 >= set.price_ns().abs() && set.price_ns().abs() * 4.0 >= first.price_ns().abs()
     };
-    let plain = sets.iter().filter(leading).find(is_plain);
-    let set = plain.or_else(|| sets.iter().find(leading)).or(sets.first())?;
+    let set = sets.iter().filter(leading).find(is_plain).unwrap_or(first);
     let subject = set.subject()?;
     let (what, named) = set.in_words();
     let others = match changed.len().saturating_sub(named) {
@@ -278,7 +283,16 @@ pub fn mixed(
 fn new_implementation(set: &Set<'_>) -> Option<String> {
     let (lost, gained) = (set.lost(), set.gained());
     let ([lost], [gained]) = (lost.as_slice(), gained.as_slice()) else { return None };
-    let is_one = lost.role == gained.role && lost.change == Change::Gone && gained.change == Change::Came;
+    let is_one = lost.change == Change::Gone && gained.change == Change::Came;
+    if is_one && set.is_by_slot && is_unknown(lost.role, gained.role) {
+        return Some(format!(
+            "same slot of the layer, new implementation: `{}` ({}) became `{}`, whose role no catalog knows",
+            lost.kernel,
+            lost.role.as_str(),
+            gained.kernel,
+        ));
+    }
+    let is_one = is_one && lost.role == gained.role;
     let place = if set.is_by_slot { "the same slot of the layer" } else { "the same role" };
     is_one.then(|| {
         format!(

@@ -68,6 +68,14 @@ pub fn same_rows_pct(delta: &StageDelta) -> f64 {
     if before > 0.0 { (after - before) * 100.0 / before } else { 0.0 }
 }
 
+/// The same of the rows whose time says something of the machine.
+fn timed_pct(delta: &StageDelta) -> f64 {
+    let sum =
+        |side: fn(&RowDelta) -> f64| -> f64 { delta.rows.iter().filter(|row| is_timed(row)).map(side).sum() };
+    let before = sum(|row| row.before.ns);
+    if before > 0.0 { (sum(|row| row.after.ns) - before) * 100.0 / before } else { 0.0 }
+}
+
 /// What the judgement of time rests on besides the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -98,7 +106,7 @@ pub fn rows(
     let factor = clock.drift.factor;
     if is_drifting(clock.drift, thresholds) {
         let moved_pct = (factor - 1.0) * 100.0;
-        let same_pct = same_rows_pct(delta);
+        let same_pct = timed_pct(delta);
         // Few heavy kernels may have moved by far more than most did.
         let all = if (same_pct - moved_pct).abs() > thresholds.drift_pct {
             format!(", and the time of all of them by {}", signed_percent(same_pct))

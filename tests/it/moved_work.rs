@@ -110,3 +110,50 @@ fn one_rank_in_two_files_is_no_verdict() {
     assert_eq!(run.code, 3, "{}", run.stdout);
     assert!(run.stdout.contains("rank-twice"), "{}", run.stdout);
 }
+
+#[test]
+fn layers_and_their_slots_are_found_where_every_name_is_hidden() {
+    let before = presets::moe_decode();
+    let after = hidden(before.clone());
+    let said = judge("moved-hidden", &before, &after);
+    let layers = &said.scenario["triage"]["stages"][0]["layers"];
+    assert_eq!((&layers["count"], &layers["found_by"]), (&48.into(), &"other".into()), "{layers}");
+    assert_eq!(layers["bodies"].as_array().unwrap().len(), 1, "{layers}");
+    assert!(!said.codes().iter().any(|(code, _)| *code == "kernel-vanished"), "{}", said.text);
+    let path = said.finding("path-missing")["message"].as_str().unwrap().to_owned();
+    assert!(path.contains("same slot, new implementation"), "{path}");
+    // Of two captures without a known name, what changed is shown in its layer.
+    let slower = hidden(changed(before, |workload| {
+        workload.replace(
+            names::moe::FUSED_ADD_RMSNORM,
+            &[
+                profgate::synth::KernelSpec::kernel("plus_of_nothing", 4.0),
+                profgate::synth::KernelSpec::kernel("norm_of_nothing", 4.0),
+            ],
+        )
+    }));
+    let said = judge("moved-hidden-both", &after, &slower);
+    assert_eq!((said.code, said.codes()), (1, vec![("structure-costlier", "deny")]), "{}", said.text);
+    assert!(
+        said.scenario["layer_diff"][0]["text"].as_str().unwrap().contains("layer A ×48"),
+        "{}",
+        said.text
+    );
+}
+
+/// Each distinct name as letters that say nothing.
+fn hidden(mut workload: Workload) -> Workload {
+    let letter = |digit: u8| char::from(b'a' + digit % 16);
+    workload.edit("", |kernel| {
+        if !kernel.name.starts_with("Mem") {
+            let number = kernel
+                .name
+                .bytes()
+                .fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+            let word: String =
+                number.to_be_bytes().iter().flat_map(|byte| [letter(byte >> 4), letter(byte & 15)]).collect();
+            kernel.name = format!("zq{word}_fn").into();
+        }
+    });
+    workload
+}

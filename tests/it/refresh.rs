@@ -255,6 +255,11 @@ fn a_lint_names_what_guards_nothing() {
     };
     for (text, rule, code) in [
         (good.replacen(row, &zeroed(row), 1), "error[unset]", 1),
+        (
+            good.replacen(row, &row.replace(" }", ", n: 1 }"), 1).replacen("captures: 1", "captures: 5", 1),
+            "note[unset]",
+            0,
+        ),
         (good.replacen(path, &path.replace("rmsnorm", "rmsnrm"), 1), "error[dead]", 1),
         (good.replacen(path, &path.replace(" }", ", level: allow }"), 1), "warning[unguarded]", 0),
         (good.replacen(row, &row.replace("fused-add", "fused-sub"), 1), "error[dead]", 1),

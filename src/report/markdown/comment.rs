@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::{MdCell, MdCode, details, findings};
 use crate::common::text::count;
 use crate::report::headline;
+use crate::report::ranks;
 use crate::report::select::{self, Mark, Shown};
 use crate::verdict::CheckReport;
 
@@ -76,13 +77,16 @@ fn render(report: &CheckReport, form: Form) -> String {
     let shown: Vec<Shown<'_>> = all.iter().take(form.findings).copied().collect();
     let mut out = first_line(report);
     if select::is_quiet(report) {
-        let _ = writeln!(out, "{}\n{MARKER}", compared(report, form));
+        let _ = writeln!(out, "{}", compared(report, form));
+        stragglers(&mut out, report);
+        let _ = writeln!(out, "{MARKER}");
         return out;
     }
     findings::table(&mut out, report, &shown);
     findings::prices(&mut out, report, form);
     findings::blocks(&mut out, report, &shown, form);
     rest(&mut out, report, &all, form);
+    stragglers(&mut out, report);
     findings::explained(&mut out, report, &shown);
     if form.diffs {
         details::layer_diffs(&mut out, report);
@@ -94,6 +98,13 @@ fn render(report: &CheckReport, form: Form) -> String {
     left_out(&mut out, report, form);
     let _ = writeln!(out, "\n{MARKER}");
     out
+}
+
+/// Ranks that compute longer than the others: they are judged by nothing, and a reader should know.
+fn stragglers(out: &mut String, report: &CheckReport) {
+    for (scenario, sentence) in ranks::stragglers(report) {
+        let _ = writeln!(out, "\n{}: {}", MdCode::new(scenario), MdCell::new(&sentence));
+    }
 }
 
 /// What a quiet run looked at.

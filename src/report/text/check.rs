@@ -3,6 +3,7 @@
 use super::page::{Page, Tone, safe};
 use crate::common::text::count;
 use crate::report::headline;
+use crate::report::ranks;
 use crate::report::select::{self, Mark, Shown};
 use crate::report::unit::{changed_kernels, pair, price, signed_percent};
 use crate::report::words;
@@ -80,6 +81,9 @@ pub fn check(report: &CheckReport, width: usize, color: bool) -> String {
         for note in &scenario.notes {
             page.item(Tone::Strong, "note    ", 4, &format!("{}: {note}", scenario.scenario));
         }
+    }
+    for (scenario, sentence) in ranks::stragglers(report) {
+        page.item(Tone::Strong, "note    ", 4, &format!("{scenario}: {sentence}"));
     }
     let (label, text) = last_line(report);
     page.item(tone_of(report.verdict), &label, 4, &text);
@@ -199,6 +203,18 @@ mod tests {
     fn a_quiet_run_is_one_line() {
         insta::assert_snapshot!(check_line(&fixture::mixed()), @r#"fail: 2 failures, 1 doubt, 1 missing baseline, 1 warning, 1 waived finding, 1 improvement, 4 scenarios (exit code 1)"#);
         insta::assert_snapshot!(check(&fixture::green(), 80, false), @r#"pass: 2 scenarios (exit code 0)"#);
+    }
+
+    #[test]
+    fn a_rank_that_computes_longer_is_named() {
+        let mut report = fixture::green();
+        for scenario in &mut report.scenarios {
+            let mut triage = fixture::triage();
+            triage.ranks = Some(ranks::example());
+            scenario.triage = Some(triage);
+        }
+        let text = check(&report, 200, false);
+        assert!(text.contains("note") && text.contains("Rank 0 computes"), "{text}");
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub struct Layer {
 /// layer is seen before the first anchor, where only a beginning stands; how much ends one, after the last.
 /// Both allow one slot of the same role to differ, because a first layer has no residual to add. Where that
 /// leaves a choice, a layer begins with its norm.
-pub fn cut(sequence: &[Slot], anchors: &[Anchor]) -> Vec<Layer> {
+///
+/// Where roles are not known, `has_roles` is false: then a slot more that differs could be of any role, and only the
+/// one of the first norm is allowed.
+pub fn cut(sequence: &[Slot], anchors: &[Anchor], has_roles: bool) -> Vec<Layer> {
     let (Some(first), Some(last)) = (anchors.first(), anchors.last()) else { return Vec::new() };
     let before = sequence.get(..first.first).unwrap_or_default();
     let after = sequence.get(last.last + 1..).unwrap_or_default();
@@ -31,7 +34,7 @@ pub fn cut(sequence: &[Slot], anchors: &[Anchor]) -> Vec<Layer> {
         })
         .collect();
     let Some(typical) = most_common(&gaps) else { return Vec::new() };
-    let head = head_length(typical, before, after);
+    let head = head_length(typical, before, after, if has_roles { MAX_EDITS } else { 1 });
     let inner =
         anchors.iter().zip(&gaps).map(|(previous, gap)| previous.last + 1 + end_of(gap, typical, head));
     let starts: Vec<usize> = std::iter::once(first.first - head.min(first.first)).chain(inner).collect();
@@ -98,8 +101,8 @@ fn at_norm(sequence: &[Slot], typical: &[Slot], head: usize, mut starts: Vec<usi
 }
 
 /// How many slots before an anchor belong to its layer.
-fn head_length(gap: &[Slot], before: &[Slot], after: &[Slot]) -> usize {
-    let most = matched_back(gap, before);
+fn head_length(gap: &[Slot], before: &[Slot], after: &[Slot], edits: u32) -> usize {
+    let most = matched_back(gap, before, edits);
     let ends = matched(gap, after, gap.len());
     // A layer may begin at any slot of `earliest..=latest` of the gap.
     let earliest = gap.len() - most;
@@ -114,8 +117,8 @@ fn matched(gap: &[Slot], other: &[Slot], limit: usize) -> usize {
 }
 
 /// Length of the part of the gap that the ends of both share, small differences excepted.
-fn matched_back(gap: &[Slot], other: &[Slot]) -> usize {
-    common(&gap.iter().rev().collect::<Vec<_>>(), &other.iter().rev().collect::<Vec<_>>(), MAX_EDITS)
+fn matched_back(gap: &[Slot], other: &[Slot], edits: u32) -> usize {
+    common(&gap.iter().rev().collect::<Vec<_>>(), &other.iter().rev().collect::<Vec<_>>(), edits)
 }
 
 /// Slots in which a first or last layer may differ from the others.

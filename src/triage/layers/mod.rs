@@ -3,7 +3,8 @@
 //! Bodies may alternate (sliding and full attention, linear and full attention), dense layers may precede
 //! expert layers, the first and the last may differ in a slot, and a layer may use several streams. Sequences
 //! are per stream, in the order in which the stream ran them; streams are joined by the order of launches.
-//! What it gives up: a model without attention kernels of either kind has no layers here.
+//! Where most of the time has no known role, a kernel stands in
+//! for attention ([`stand_in`]). What it gives up: other models without attention kernels have no layers here.
 
 mod anchor;
 mod bodies;
@@ -11,6 +12,7 @@ mod cut;
 mod sequence;
 mod side;
 mod slots;
+mod stand_in;
 
 pub use anchor::{Anchor, anchors, is_anchor};
 pub use sequence::Sequence;
@@ -39,6 +41,9 @@ struct Found<'t> {
     main: Vec<Slot>,
     layers: Vec<cut::Layer>,
     grouped: bodies::Bodies,
+    /// Whether a kernel without a known role stands in for attention.
+    is_stand_in: bool,
+    /// Attention kernels on the busiest of the other streams.
     aside: usize,
 }
 
@@ -55,19 +60,21 @@ struct Cut {
 fn of_step<'t>(trace: &Trace, timeline: &'t Timeline<'_>, step: usize) -> Option<Found<'t>> {
     let of_step = timeline.in_step(step);
     let of_step = of_step.map(|one| (one.index, *one.activity));
-    let (slots, ids) = slots(trace, &timeline.classes, &timeline.launches, of_step);
-    let Cut { stream, main, layers, grouped, aside } = cut_up(&slots)?;
-    Some(Found { ids, stream, main, layers, grouped, aside })
+    let (mut slots, ids) = slots(trace, &timeline.classes, &timeline.launches, of_step);
+    let is_stand_in = stand_in::stand_in(&mut slots);
+    let Cut { stream, main, layers, grouped, aside } = cut_up(&slots, is_stand_in)?;
+    Some(Found { ids, stream, main, layers, grouped, is_stand_in, aside })
 }
 
 /// Layers of the stream that runs the model, or of all streams with attention where that makes more layers of fewer
 /// kinds: kernels of one model that lie over two streams look irregular on each of them, and those of two batches do
 /// so when they are mixed.
-fn cut_up(slots: &[Slot]) -> Option<Cut> {
+fn cut_up(slots: &[Slot], is_stand_in: bool) -> Option<Cut> {
     let sequence = Sequence::of(slots)?;
-    let has_aside = sequence.side.iter().any(|slot| is_anchor(slot.role));
-    let alone = cut_sequence(sequence);
-    let joined = if has_aside { Sequence::joined(slots).and_then(cut_sequence) } else { None };
+    let has_aside = !is_stand_in && sequence.side.iter().any(|slot| is_anchor(slot.role));
+    let alone = cut_sequence(sequence, is_stand_in);
+    let joined =
+        if has_aside { Sequence::joined(slots).and_then(|joined| cut_sequence(joined, false)) } else { None };
     match (alone, joined) {
         (Some(alone), Some(joined)) => {
             let is_simpler = joined.grouped.bodies.len() < alone.grouped.bodies.len()
@@ -79,13 +86,13 @@ fn cut_up(slots: &[Slot]) -> Option<Cut> {
     }
 }
 
-fn cut_sequence(sequence: Sequence) -> Option<Cut> {
+fn cut_sequence(sequence: Sequence, is_stand_in: bool) -> Option<Cut> {
     let Sequence { stream, main, side } = sequence;
     let anchors = anchors(&main);
     if anchors.len() < 2 {
         return None;
     }
-    let layers = cut::cut(&main, &anchors);
+    let layers = cut::cut(&main, &anchors, !is_stand_in);
     let signatures = bodies::signatures(&main, &side, &layers);
     let mut grouped = bodies::group(&signatures);
     bodies::mark_outer(&mut grouped, &main, &layers);
@@ -111,7 +118,8 @@ fn cut_sequence(sequence: Sequence) -> Option<Cut> {
 pub fn doubt(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<String> {
     let found = of_step(trace, timeline, turns::typical_step(timeline, stage)?)?;
     let own = found.main.iter().filter(|slot| is_anchor(slot.role)).count();
-    let is_uncertain = found.aside != own && found.aside * 8 >= own && found.grouped.bodies.len() > 1;
+    let is_uncertain =
+        !found.is_stand_in && found.aside != own && found.aside * 8 >= own && found.grouped.bodies.len() > 1;
     is_uncertain.then(|| {
         let (count, stage) = (found.layers.len(), stage.as_str());
         format!(
@@ -135,13 +143,18 @@ pub fn boundaries(trace: &Trace, timeline: &Timeline, step: usize) -> Option<Vec
 /// `None` when there is no attention, a single layer, or no repetition.
 pub fn find(trace: &Trace, timeline: &Timeline, stage: Stage) -> Option<Layers> {
     let step = turns::typical_step(timeline, stage)?;
-    let Found { ids, stream, main, layers, grouped, .. } = of_step(trace, timeline, step)?;
+    let Found { ids, stream, main, layers, grouped, is_stand_in, .. } = of_step(trace, timeline, step)?;
     let names = |slots: &[Slot]| slots.iter().map(|slot| ids.get(slot.kernel).to_owned()).collect();
     let start = layers.first().map_or(0, |layer| layer.start);
     let end = layers.last().map_or(0, |layer| layer.end);
     let pattern = bodies::pattern(&grouped.of_layer);
     let has_attention = main.iter().any(|slot| slot.role == Role::Attention);
-    let found_by = if has_attention { Role::Attention } else { Role::LinearAttention }.as_str();
+    let found_by = match (is_stand_in, has_attention) {
+        (true, _) => Role::Other,
+        (false, true) => Role::Attention,
+        (false, false) => Role::LinearAttention,
+    }
+    .as_str();
     let streams = |body: &bodies::Body| {
         let mut streams: Vec<(bool, BodyStream)> = body
             .signature

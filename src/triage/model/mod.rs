@@ -342,7 +342,7 @@ pub struct BodyStream {
 pub struct Layers {
     /// How many.
     pub count: u64,
-    /// What anchors them.
+    /// What anchors them: the role of the kernel.
     pub found_by: String,
     /// Kernel ids before the first layer.
     pub prologue: Vec<String>,
