@@ -180,8 +180,8 @@ fn renamed(sets: &[&Set<'_>]) -> Option<Renamed> {
             }
             known = true;
         }
-        let place = if set.is_by_slot { " in the same slot of the layer" } else { "" };
-        names.push(format!("`{}` runs{place} as often as `{}` did", gained.kernel, lost.kernel));
+        let place = if set.is_by_slot { ", in the same slot of the layer" } else { "" };
+        names.push(format!("`{}` runs as often as `{}` did{place}", gained.kernel, lost.kernel));
     }
     names.truncate(2);
     let what = if is_told { "same role" } else { "same slot" };

@@ -130,7 +130,7 @@ fn many_files_left_out_for_one_reason_are_one_note() {
 fn a_quoted_pattern_is_expanded_and_one_that_matches_nothing_is_five() {
     let scratch = Scratch::new("pattern");
     scratch.file("a[1]/x-TP-0-DECODE.trace.json.gz", decode());
-    scratch.file("a[1]/x-TP-1-DECODE.trace.json.gz", decode());
+    scratch.file("a[1]/x-TP-1-DECODE.trace.json.gz", decode() + "\n");
     scratch.file("a[1]/x-TP-0-EXTEND.trace.json.gz", trace("step[EXTEND bs=1 toks=8]", None, 8));
     let here = scratch.path("");
     let run = triage(&here, &["a[1]/*-DECODE*.gz"]);

@@ -149,9 +149,12 @@ fn a_kernel_that_one_rank_of_eight_lost_is_seen() {
     let scratch = Scratch::new("one-rank");
     let all = with(&[("norm_fused", 30, 30.0)]);
     let swapped = with(&[("norm_plain", 30, 60.0)]);
+    // No two ranks write the same bytes.
+    let of_rank = |rank: usize, text: String| text + &"\n".repeat(rank);
     for rank in 0..8 {
-        scratch.file(&format!("before/rank{rank}.json"), trace(&all));
-        scratch.file(&format!("after/rank{rank}.json"), trace(if rank == 5 { &swapped } else { &all }));
+        scratch.file(&format!("before/rank{rank}.json"), of_rank(rank, trace(&all)));
+        let after = trace(if rank == 5 { &swapped } else { &all });
+        scratch.file(&format!("after/rank{rank}.json"), of_rank(rank, after));
     }
     let here = scratch.path("");
     assert_eq!(run_in(&here, &["baseline", "record", "before", "-o", "b.yaml"]).code, 0);
