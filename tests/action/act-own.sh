@@ -65,6 +65,15 @@ check 'comment.yml: the report becomes a comment' "$(simulate comment.yml workfl
 check 'it begins with the verdict' "$(head -c 6 "$tmp/github/comment-1")" '**Fail'
 show
 
+# The same report, with the token of another app: whose comment it is decides, not what stands in it.
+cp "$tmp/github/comment-1" "$tmp/first"
+echo 'engine-gate[bot]' >"$tmp/github/viewer"
+check 'comment.yml: the comment of another app is not written over' "$(simulate comment.yml workflow_run "$(finished failure)")$(comments)" 02
+check 'and stays as it is' "$(cmp "$tmp/first" "$tmp/github/comment-1" && echo same)" same
+check 'the own one is' "$(simulate comment.yml workflow_run "$(finished failure)")$(comments)" 02
+rm "$tmp/github/viewer"
+show
+
 # By hand, on a server that runs. Here a capture of it is one of the demo.
 "$profgate" --quiet demo --output "$tmp/demo" >/dev/null
 cp "$tmp/demo/baseline.yaml" baseline.yaml
