@@ -29,6 +29,14 @@ rm .github/workflows/*.orig
 git add .
 git commit --quiet --message 'the gate'
 
+# The change under test, which is judged further below.
+git switch --quiet --create faster-startup
+rm -r traces/decode
+cp -R "$tmp/demo/after" traces/decode
+git add .
+git commit --quiet --message 'start faster'
+git switch --quiet main
+
 start_github
 
 # What act copies is the action alone, not a build folder beside it.
@@ -38,20 +46,23 @@ cp -R "$root/.github/action" "$tmp/action/.github/"
 
 # The hosts' own command-line client is not here; this one knows the calls of the workflows.
 program gh <<GH
+dir=
+for arg in "\$@"; do [ "\$dir" != --dir ] || dir="\$arg"; [ "\$arg" != --dir ] || dir=--dir; done
 case "\$*" in
   # A gate that still runs is no run that has ended.
   *actions/workflows/profgate.yml/runs*) [ -f '$tmp/github/running' ] || echo 1 ;;
-  'run download'*) mkdir -p stored && cp -R '$tmp/artifacts/profgate-report/.' stored/ ;;
+  *actions/workflows/profgate-again.yml/runs*) [ ! -d '$tmp/artifacts/profgate-waivers' ] || echo 2 ;;
+  'run download 1 '*'--name profgate-report '*) mkdir -p "\$dir" && cp -R '$tmp/artifacts/profgate-report/.' "\$dir/" ;;
+  'run download 2 '*'--name profgate-waivers '*) mkdir -p "\$dir" && cp -R '$tmp/artifacts/profgate-waivers/.' "\$dir/" ;;
   'api --method POST repos/'*statuses*) printf '%s\n' "\$*" | sed 's/.*state=\([a-z]*\).*/\1/' >>'$tmp/github/statuses' ;;
-  *pulls/7\ --jq*) cat '$tmp/github/description' ;;
-  *pulls/7/commits*) echo 'no trailer here' ;;
+  # The commits that the event names; what stands there later has nobody's consent, and is no call that is known.
+  *"/compare/main...$(git rev-parse faster-startup)?"*) printf '\nno trailer here\n' ;;
   *) echo "gh: unknown call: \$*" >&2; exit 1 ;;
 esac
 GH
-# Nobody waits here: a pause is the time in which the gate ends, and in which somebody writes more than was consented to.
+# Nobody waits here: a pause is the time in which the gate ends.
 program sleep <<SLEEP
 rm -- '$tmp/github/running'
-echo 'Profgate-Waive: this is no waiver' >'$tmp/github/description'
 SLEEP
 
 run() {
@@ -59,13 +70,16 @@ run() {
 }
 
 pull() {
-  printf '{"action":"%s","label":{"name":"profgate-waive"},"pull_request":{"number":7,"base":{"sha":"main"},"head":{"sha":"%s"}}}' \
-    "$1" "$(git rev-parse HEAD)"
+  touch "$tmp/github/description"
+  jq --null-input --compact-output --arg action "$1" --arg sha "$(git rev-parse HEAD)" --rawfile body "$tmp/github/description" \
+    '{action: $action, label: {name: "profgate-waive"},
+      pull_request: {number: 7, body: $body, base: {sha: "main"}, head: {sha: $sha}}}'
 }
 
+# A run that ended: how, and of which workflow.
 finished() {
-  printf '{"workflow_run":{"id":1,"event":"pull_request","conclusion":"%s","head_sha":"%s","head_branch":"x","html_url":"https://github.example/run/1","head_repository":{"full_name":"me/engine","owner":{"login":"me"}}},"repository":{"default_branch":"main","full_name":"me/engine"}}' \
-    "$1" "$(git rev-parse HEAD)"
+  printf '{"workflow_run":{"id":1,"name":"%s","event":"pull_request","conclusion":"%s","head_sha":"%s","head_branch":"x","html_url":"https://github.example/run/1","head_repository":{"full_name":"me/engine","owner":{"login":"me"}}},"repository":{"default_branch":"main","full_name":"me/engine"}}' \
+    "${2:-profgate}" "$1" "$(git rev-parse HEAD)"
 }
 
 check 'a pull request that changes nothing is green' "$(run profgate.yml pull_request "$(pull opened)")" 0
@@ -73,11 +87,7 @@ show
 check 'it gets no comment' "$(run profgate-comment.yml workflow_run "$(finished success)")$(comments)" 00
 show
 
-git switch --quiet --create faster-startup
-rm -r traces/decode
-cp -R "$tmp/demo/after" traces/decode
-git add .
-git commit --quiet --message 'start faster'
+git switch --quiet faster-startup
 check 'a pull request that loses a fused kernel is red' "$(run profgate.yml pull_request "$(pull opened)")" 1
 check 'its comment is written by the second workflow' "$(run profgate-comment.yml workflow_run "$(finished failure)")" 0
 show
@@ -102,9 +112,27 @@ touch "$tmp/github/running"
 check 'a label that is put on while the gate runs waits for it' "$(run profgate-again.yml pull_request "$(pull labeled)")" 0
 check 'the gate had ended then' "$([ -f "$tmp/github/running" ] && echo no || echo yes)" yes
 show
-check 'the comment is updated' "$(run profgate-comment.yml workflow_run "$(finished success)")" 0
+check 'the comment is updated' "$(run profgate-comment.yml workflow_run "$(finished success 'profgate again')")" 0
 check 'there is still one comment' "$(comments)" 1
 check 'it says that all is well' "$(head -c 6 "$tmp/github/comment-1")" '**Pass'
 check 'the commit is green' "$(tail -n 1 "$tmp/github/statuses")" success
+show
+
+git checkout --quiet -- traces
+check 'the gate that is run once more is red, for it knows nothing of the label' "$(run profgate.yml pull_request "$(pull opened)")" 1
+check 'what was consented to for this commit counts' "$(run profgate-comment.yml workflow_run "$(finished failure)")" 0
+show
+check 'so the commit stays green' "$(tail -n 1 "$tmp/github/statuses")" success
+check 'and the comment says so' "$(head -c 6 "$tmp/github/comment-1")" '**Pass'
+check 'a server that could not be started is red all the same' "$(
+  jq '.exit_code = 0' "$tmp/red.json" >"$tmp/artifacts/profgate-report/report.json"
+  run profgate-comment.yml workflow_run "$(finished failure)"
+)$(tail -n 1 "$tmp/github/statuses")" 0failure
+show
+cp "$tmp/red.json" "$tmp/artifacts/profgate-report/report.json"
+check 'without the label the consent is over' "$(run profgate-again.yml pull_request "$(pull unlabeled)")" 1
+run profgate-comment.yml workflow_run "$(finished failure)" >/dev/null
+check 'and the gate that is run once more is red' "$(tail -n 1 "$tmp/github/statuses")" failure
+check 'with the comment that says why' "$(head -c 6 "$tmp/github/comment-1")" '**Fail'
 show
 exit "$failed"
