@@ -6,6 +6,7 @@ mod delta;
 mod expected;
 mod file;
 mod fingerprint;
+mod looser;
 mod merge;
 mod observation;
 mod observe;
@@ -21,6 +22,7 @@ pub use file::{
     ExpectedStage, ExpectedSteps, Recorded,
 };
 pub use fingerprint::{Fingerprint, Mismatch, UNKNOWN, Versions};
+pub use looser::{Looser, Loosest, looser};
 pub use merge::{NoRepeats, merge};
 pub use observation::{
     Band, BodyObservation, LayersObservation, Measure, Observation, OverlapObservation, Overlapped,

@@ -151,6 +151,11 @@ impl Context {
         }
     }
 
+    /// Tells the user why a part of the work was not done; the rest goes on.
+    pub fn error(&self, error: &CliError) {
+        complain(error);
+    }
+
     /// Tells the user something that matters even to those who want to hear little.
     pub fn warn(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "warning: {}", printable(text));

@@ -58,6 +58,13 @@ pub fn not_taken<'f>(scenario: &str, held: impl IntoIterator<Item = &'f Finding>
     held.into_iter().take(select::SHOWN).map(one).collect()
 }
 
+/// The command for a scenario whose baseline nothing could be held against.
+pub fn not_refreshed(scenario: &str, file: &str, reason: &str) -> String {
+    let title = format!("profgate: {scenario} was not refreshed");
+    let text = shorten_middle(reason, MESSAGE);
+    format!("::error file={},title={}::{}", property(file), property(&title), data(&text))
+}
+
 /// The row that a finding is about, as properties of a command.
 fn place(finding: &Finding) -> Vec<String> {
     let mut properties = Vec::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::check::{CheckError, Scenario, read_baseline};
 use super::repeats::{self, Repeats, RepeatsError};
 use super::{LoadOptions, terms};
-use crate::baseline::{self, Baseline, Held, Kept, Noise, Observation};
+use crate::baseline::{self, Baseline, Held, Kept, Looser, Noise, Observation};
 use crate::common::date::Date;
 use crate::common::yaml::{self, Spanned};
 use crate::triage::Catalogs;
@@ -56,6 +56,8 @@ pub struct Refreshed {
     pub held: Vec<Finding>,
     /// What was accepted.
     pub accepted: Vec<Finding>,
+    /// What the new text accepts more of than the old one.
+    pub looser: Looser,
     /// Choices made while reading, a sentence each.
     pub notes: Vec<String>,
 }
@@ -121,6 +123,7 @@ pub fn refresh(
         *text = baseline::write(&new, &kept);
     }
     let after = baseline::parse(text.as_deref().unwrap_or(&file.text), path).map_err(CheckError::Baseline)?;
+    let looser = baseline::looser(&old, &after.observation());
     Ok(Refreshed {
         scenario: scenario.name.clone(),
         path: path.to_owned(),
@@ -130,6 +133,7 @@ pub fn refresh(
         observed,
         held,
         accepted,
+        looser,
         notes,
     })
 }

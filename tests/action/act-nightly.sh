@@ -30,27 +30,36 @@ case "\$1 \$2" in
   *) echo "gh: unknown call: \$*" >&2; exit 1 ;;
 esac
 printf '%s\n' "\$2" >>'$tmp/github/calls'
-while [ "\$1" != --body-file ]; do shift; done
-cp "\$2" '$tmp/github/body'
+while [ \$# -gt 0 ]; do
+  case "\$1" in
+    --title) printf '%s\n' "\$2" >'$tmp/github/title' ;;
+    --body-file) cp "\$2" '$tmp/github/body' ;;
+  esac
+  shift
+done
 GH
 
 "$real" demo --quiet --output "$tmp/demo" >/dev/null
-cp -R "$tmp/demo/before" "$tmp/demo/mixed"
-# One kernel is faster tonight, and another slower.
-python3 - "$tmp"/demo/mixed <<'MIXED'
+# Kernels that take another time: the folder's name, then a word of a kernel's name and a factor for each.
+scaled() {
+  cp -R "$tmp/demo/before" "$tmp/demo/$1"
+  python3 - "$tmp/demo/$1" "${@:2}" <<'SCALED'
 import gzip, json, pathlib, sys
+factors = dict(zip(sys.argv[2::2], map(float, sys.argv[3::2])))
 for path in pathlib.Path(sys.argv[1]).iterdir():
     if not path.name.endswith(".json.gz"):
         continue
     trace = json.loads(gzip.decompress(path.read_bytes()))
     for event in trace["traceEvents"]:
-        name = event.get("name", "")
-        if event.get("cat") == "kernel" and "fused_qknorm" in name:
-            event["dur"] = round(event["dur"] * 0.6, 3)
-        if event.get("cat") == "kernel" and "fused_add_rmsnorm" in name:
-            event["dur"] = round(event["dur"] * 1.6, 3)
+        for word, factor in factors.items():
+            if event.get("cat") == "kernel" and word in event.get("name", ""):
+                event["dur"] = round(event["dur"] * factor, 3)
     path.write_bytes(gzip.compress(json.dumps(trace).encode(), mtime=0))
-MIXED
+SCALED
+}
+# One kernel is faster tonight, and another slower, so that `check` fails or does not.
+scaled mixed fused_qknorm 0.6 fused_add_rmsnorm 1.6
+scaled slower fused_qknorm 1.12
 
 mkdir -p "$tmp/engine/baselines" "$tmp/action/.github"
 cp "$root/action.yml" "$tmp/action/"
@@ -73,7 +82,7 @@ main_expects() {
   git commit --quiet --allow-empty --message "expects $1"
   git push --quiet --force origin main
   git push --quiet origin :profgate/refresh 2>/dev/null || true
-  rm -f "$tmp/github/pr" "$tmp/github/calls" "$tmp/github/body"
+  rm -f "$tmp/github/pr" "$tmp/github/calls" "$tmp/github/body" "$tmp/github/title"
 }
 
 # One night that measures this: workflow, a folder of the demo.
@@ -133,5 +142,45 @@ for workflow in nightly-refresh.yml profgate-nightly.yml; do
   check 'the faster kernel is taken' "$(origin diff main profgate/refresh | grep -c '^+.*qknorm')" 1
   check 'the slower one is not' "$(origin diff main profgate/refresh | grep -c '^+.*fused-add' || true)" 0
   show
+
+  main_expects before
+  check "$workflow: a night that is slower within what check passes is green" "$(night "$workflow" slower) $(calls)" '0 create'
+  check 'saying first that it accepts more' "$(head -n 1 "$tmp/github/body" | cut -c 1-10)" '**Looser**'
+  check 'in the title too' "$(cat "$tmp/github/title")" 'profgate: 1 baseline with new numbers, 1 looser'
+  show
 done
+
+# Two scenarios in one night, as the workflow's comment says; what could be had of one is no capture.
+python3 - .github/workflows/profgate-nightly.yml <<'SEVERAL'
+import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+several = "          input: |\n            decode=nightly/decode\n            prefill=nightly/prefill\n"
+text = path.read_text(encoding="utf-8")
+assert "          input: nightly\n" in text
+path.write_text(text.replace("          input: nightly\n", several), encoding="utf-8")
+SEVERAL
+cat >>profgate.yaml <<'SECOND'
+  prefill: { input: traces, baseline: baselines/prefill.yaml }
+SECOND
+main_expects after
+cp baselines/decode.yaml baselines/prefill.yaml
+git add . && git commit --quiet --message 'two scenarios' && git push --quiet origin main
+# What a night of two captures leaves: the folder of the demo for prefill, or nothing.
+two_nights() {
+  rm -rf -- "$tmp/artifacts"
+  mkdir -p "$tmp/artifacts"
+  rm -rf -- "$tmp/night"
+  mkdir -p "$tmp/night/decode" "$tmp/night/prefill"
+  cp -R "$tmp/demo/before" "$tmp/night/decode/repeat-1"
+  [ -z "$1" ] || cp -R "$tmp/demo/$1" "$tmp/night/prefill/repeat-1"
+  simulate profgate-nightly.yml workflow_dispatch '{"ref":"refs/heads/main"}' --local-repository "$action=$tmp/action"
+}
+check 'two scenarios: a capture without traces turns the night red' "$(two_nights '')" 1
+check 'and the other scenario is proposed all the same' "$(calls) $(origin diff --name-only main profgate/refresh)" 'create baselines/decode.yaml'
+check 'saying first which is not' "$(head -n 1 "$tmp/github/body" | cut -c 1-17)" '**Not refreshed**'
+check 'in the title too' "$(grep -c 'not refreshed' "$tmp/github/title")" 1
+show
+check 'two scenarios: both are proposed' "$(two_nights before) $(calls)" '0 create edit'
+check 'with a file each' "$(origin diff --name-only main profgate/refresh | paste -sd ' ' -)" 'baselines/decode.yaml baselines/prefill.yaml'
+show
 exit "$failed"

@@ -192,6 +192,70 @@ fn the_configuration_names_what_is_refreshed() {
 }
 
 #[test]
+fn what_is_wrong_with_one_scenario_keeps_no_other_from_being_refreshed() {
+    let scratch = Scratch::new("refresh-several");
+    recorded(&scratch, &presets::moe_decode());
+    let here = scratch.path("");
+    let before = text(&scratch, "b.yaml");
+    scratch.file("c.yaml", &before);
+    scratch.capture("fast", &scaled("fused_qknorm", 60));
+    scratch.capture("other", &presets::hip_decode());
+    let scenario =
+        |name: &str, input: &str, file: &str| format!("  {name}: {{ input: {input}, baseline: {file} }}\n");
+    let config = |rows: &[String]| format!("schema: 1\nscenarios:\n{}", rows.concat());
+    let (output, summary) = (scratch.path("output"), scratch.path("summary"));
+    let variables = [("GITHUB_OUTPUT", arg(&output)), ("GITHUB_STEP_SUMMARY", arg(&summary))];
+    // In the order of names: one of another GPU, one without traces, and one that got faster.
+    for (rows, code) in [
+        (vec![scenario("a", "other", "c.yaml")], 3),
+        (vec![scenario("a", "other", "c.yaml"), scenario("b", "nowhere", "c.yaml")], 5),
+        (vec![scenario("b", "fast", "none.yaml")], 4),
+        (vec![scenario("a", "other", "c.yaml"), scenario("b", "fast", "none.yaml")], 3),
+    ] {
+        scratch.file("b.yaml", &before);
+        scratch.file("profgate.yaml", config(&[&rows[..], &[scenario("z", "fast", "b.yaml")]].concat()));
+        let run = run_with(&here, &["baseline", "refresh", "--github"], &variables);
+        assert_eq!(run.code, code, "{}{}", run.stdout, run.stderr);
+        let failed = rows.len();
+        let first = format!(
+            "**Not refreshed**: nothing could be held against {failed} of {} baselines. ",
+            failed + 1
+        );
+        assert!(run.stdout.starts_with(&first), "{}", run.stdout);
+        assert_ne!(text(&scratch, "b.yaml"), before, "{code}: the last one was refreshed all the same");
+        assert_eq!(run.stderr.matches("error: ").count(), failed, "{}", run.stderr);
+        assert_eq!(run.stdout.matches("\n::error file=").count(), failed, "{}", run.stdout);
+        assert!(text(&scratch, "output").contains("refreshed<<profgate-end\ntrue\n"));
+        assert_eq!(text(&scratch, "c.yaml"), before);
+    }
+    let output = text(&scratch, "output");
+    assert!(
+        output.contains("profgate: 1 baseline with new numbers") && output.contains(", 2 not refreshed\n")
+    );
+    // A regression outranks a doubt, as with `check`; an acceptance may be of what could not be refreshed.
+    scratch.capture("slow", &presets::moe_decode_unfused());
+    let rows = [scenario("a", "other", "c.yaml"), scenario("z", "slow", "b.yaml")];
+    scratch.file("b.yaml", &before);
+    scratch.file("profgate.yaml", config(&rows));
+    let run = run_in(&here, &["baseline", "refresh", "--accept", "kernel-slower:k"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("warning: nothing is accepted by kernel-slower:k"), "{}", run.stderr);
+    assert!(run.stdout.starts_with("**Regressed**: the captures of 1 of 2 baselines"), "{}", run.stdout);
+}
+
+#[test]
+fn slower_numbers_that_are_taken_are_told_first() {
+    let scratch = Scratch::new("refresh-looser");
+    recorded(&scratch, &presets::moe_decode());
+    // Slower, and not by enough to fail: it goes into the file.
+    scratch.capture("new", &scaled("fused_qknorm", 112));
+    let run = refresh(&scratch, &[]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.starts_with("**Looser**: "), "{}", run.stdout);
+    assert!(run.stdout.contains("accepts more than before, most of all `fused_qknorm"), "{}", run.stdout);
+}
+
+#[test]
 fn a_diff_of_baselines_names_each_thing_that_changed() {
     let scratch = Scratch::new("baseline-diff");
     recorded(&scratch, &presets::moe_decode());

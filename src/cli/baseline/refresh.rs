@@ -8,6 +8,7 @@ use super::super::github::GithubKind;
 use super::super::scenarios::{Paths, Resolved, Traces, replace_paths, resolve};
 use super::args::RefreshArgs;
 use super::diff::of_people;
+use crate::baseline::Looser;
 use crate::common::date::Date;
 use crate::common::text::nearest;
 use crate::publish::{files, github};
@@ -24,7 +25,8 @@ const FINE: Fineness = Fineness { least_pct: 0.0 };
 /// Of what stays as it is, kernels that moved by less of the busy time are told together, as `diff` does.
 const COARSE: Fineness = Fineness { least_pct: 0.1 };
 
-/// Refreshes every scenario, writes what changed, and lists it. What `check` fails is not taken, and fails this too.
+/// Refreshes every scenario, writes what changed, and lists it. What `check` fails is not taken, and fails this too; so does a
+/// scenario that could not be refreshed, without keeping the others from it.
 pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
     let accept: Vec<Acceptance> =
         args.accept.iter().map(|text| acceptance(text)).collect::<Result<_, _>>()?;
@@ -56,23 +58,28 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
         let own = repeats.iter().find(|one| one.name == scenario.name);
         !scenario.inputs.is_empty() || own.is_some_and(|one| !one.inputs.is_empty())
     };
-    if let Some(bare) = scenarios.iter().find(|scenario| !has_traces(scenario)) {
-        return Err(without_traces(&bare.name));
-    }
-    let mut all: Vec<(Refreshed, String)> = Vec::new();
+    let mut all: Vec<One> = Vec::new();
     for scenario in &scenarios {
-        let Some(path) = scenario.baseline.as_deref() else { continue };
+        let Some(path) = scenario.baseline.clone() else { continue };
         let more = repeats.iter().find(|one| one.name == scenario.name).map(|one| one.inputs.clone());
-        let refreshed = refresh(scenario, path, &more.unwrap_or_default(), &catalogs, &options)?;
-        for note in &refreshed.notes {
+        let outcome = if has_traces(scenario) {
+            refresh(scenario, &path, &more.unwrap_or_default(), &catalogs, &options).map_err(CliError::from)
+        } else {
+            Err(without_traces(&scenario.name))
+        };
+        // What is wrong with one scenario says nothing of the others, and shall not keep them from being refreshed.
+        if let Err(error) = &outcome {
+            context.error(error);
+        }
+        for note in outcome.iter().flat_map(|refreshed| &refreshed.notes) {
             context.note(note);
         }
-        let text = crate::source::read_text(path).unwrap_or_default();
-        all.push((refreshed, text));
+        let before = crate::source::read_text(&path).unwrap_or_default();
+        all.push(One { scenario: scenario.name.clone(), path, before, outcome });
     }
-    unused(&accept, &all)?;
+    unused(&accept, &all, context)?;
     let mut is_changed = false;
-    for (refreshed, _) in &all {
+    for refreshed in all.iter().filter_map(One::refreshed) {
         let Some(text) = &refreshed.text else { continue };
         is_changed = true;
         if !args.dry_run {
@@ -80,14 +87,38 @@ pub fn run(args: &RefreshArgs, context: &Context) -> Result<u8, CliError> {
             context.note(&format!("wrote {}; review and commit it", refreshed.path.display()));
         }
     }
-    let sections: Vec<Refresh<'_>> =
-        all.iter().map(|(refreshed, before)| section(refreshed, before, args.dry_run)).collect();
+    let sections: Vec<Refresh<'_>> = all.iter().map(|one| section(one, args.dry_run)).collect();
     let page = page::refresh(&sections);
     files::write(&args.report_dir.join("refresh.md"), page.as_bytes())?;
     context.print(&page)?;
     tell_github(args, is_changed && !args.dry_run, &page, &sections, context)?;
     let is_failed = sections.iter().any(|one| one.held.iter().any(is_failing));
-    Ok(u8::from(is_failed && !args.exit_zero))
+    Ok(exit_code(&all, is_failed && !args.exit_zero))
+}
+
+/// A scenario, and what came of its refresh.
+struct One {
+    scenario: String,
+    path: PathBuf,
+    /// The file's text as it was.
+    before: String,
+    outcome: Result<Refreshed, CliError>,
+}
+
+impl One {
+    fn refreshed(&self) -> Option<&Refreshed> {
+        self.outcome.as_ref().ok()
+    }
+}
+
+/// A mistake outranks a regression, that a doubt, and that a baseline that is not there, as `check` has it.
+fn exit_code(all: &[One], is_failed: bool) -> u8 {
+    let codes: Vec<u8> = all
+        .iter()
+        .filter_map(|one| Some(one.outcome.as_ref().err()?.exit))
+        .chain(is_failed.then_some(1))
+        .collect();
+    [2, 1, 5, 3, 4].into_iter().find(|code| codes.contains(code)).unwrap_or_default()
 }
 
 /// A scenario that captures from a server when it is checked: a refresh profiles nothing.
@@ -113,7 +144,13 @@ fn tell_github(
         github::Environment { step_summary: file("GITHUB_STEP_SUMMARY"), output: file("GITHUB_OUTPUT") };
     let kinds = &args.github.kinds;
     if kinds.contains(&GithubKind::Annotations) {
-        for line in sections.iter().flat_map(|one| report::github::not_taken(one.scenario, one.held)) {
+        let failed = |one: &Refresh<'_>| {
+            one.failed.as_deref().map(|reason| report::github::not_refreshed(one.scenario, &one.path, reason))
+        };
+        let lines = sections
+            .iter()
+            .flat_map(|one| failed(one).into_iter().chain(report::github::not_taken(one.scenario, one.held)));
+        for line in lines {
             context.print(&format!("{line}\n"))?;
         }
     }
@@ -123,20 +160,37 @@ fn tell_github(
     if kinds.contains(&GithubKind::Outputs) {
         let value = if is_refreshed { "true" } else { "false" };
         github::append_output(&environment, "refreshed", value)?;
+        github::append_output(&environment, "title", &page::title(sections))?;
     }
     Ok(())
 }
 
-/// One scenario, for the review; `before` is the file's text as it was.
-fn section<'r>(refreshed: &'r Refreshed, before: &str, is_dry: bool) -> Refresh<'r> {
+/// One scenario, for the review.
+fn section(one: &One, is_dry: bool) -> Refresh<'_> {
+    let empty = Refresh {
+        scenario: &one.scenario,
+        path: one.path.display().to_string(),
+        file: File::Unheld,
+        taken: Vec::new(),
+        open: Vec::new(),
+        accepted: &[],
+        held: &[],
+        looser: Looser::default(),
+        failed: None,
+    };
+    let refreshed = match &one.outcome {
+        Ok(refreshed) => refreshed,
+        Err(error) => {
+            let reason = format!("{}: {}; {}", error.what, error.place, error.help);
+            return Refresh { failed: Some(reason), ..empty };
+        }
+    };
     let mut taken = Vec::new();
     if let Some(text) = &refreshed.text {
         taken = changes::lines(&refreshed.before, &refreshed.after.observation(), FINE);
-        taken.extend(of_people(before, text));
+        taken.extend(of_people(&one.before, text));
     }
     Refresh {
-        scenario: &refreshed.scenario,
-        path: refreshed.path.display().to_string(),
         file: match (&refreshed.text, is_dry) {
             (None, _) => File::Kept,
             (Some(_), false) => File::Rewritten,
@@ -146,6 +200,8 @@ fn section<'r>(refreshed: &'r Refreshed, before: &str, is_dry: bool) -> Refresh<
         open: changes::lines(&refreshed.after, &refreshed.observed, COARSE),
         accepted: &refreshed.accepted,
         held: &refreshed.held,
+        looser: refreshed.looser.clone(),
+        ..empty
     }
 }
 
@@ -165,25 +221,32 @@ fn acceptance(text: &str) -> Result<Acceptance, CliError> {
     }
 }
 
-/// An acceptance of nothing is a typo, and a typo must not look as if it had been heard.
-fn unused(accept: &[Acceptance], all: &[(Refreshed, String)]) -> Result<(), CliError> {
+/// An acceptance of nothing is a typo, and a typo must not look as if it had been heard. Where something could not be held
+/// against its baseline, it may be about that.
+fn unused(accept: &[Acceptance], all: &[One], context: &Context) -> Result<(), CliError> {
+    let refreshed = || all.iter().filter_map(One::refreshed);
     for one in accept {
-        let is_used = all
-            .iter()
-            .flat_map(|(refreshed, _)| &refreshed.accepted)
+        let is_used = refreshed()
+            .flat_map(|refreshed| &refreshed.accepted)
             .any(|finding| finding.code == one.code && finding.subject == one.subject);
-        if !is_used {
-            let open = all.iter().flat_map(|(refreshed, _)| &refreshed.held);
-            let open: Vec<String> =
-                open.map(|finding| format!("{}:{}", finding.code.as_str(), finding.subject)).collect();
-            let help = if open.is_empty() {
-                "nothing has to be accepted".to_owned()
-            } else {
-                format!("to be accepted: {}", open.join(", "))
-            };
-            let place = format!("{}:{}: there is no such finding", one.code.as_str(), one.subject);
-            return Err(CliError::usage("nothing is accepted by this", place, help));
+        if is_used {
+            continue;
         }
+        let place = format!("{}:{}: there is no such finding", one.code.as_str(), one.subject);
+        if all.iter().any(|one| one.outcome.is_err()) {
+            context.warn(&format!("nothing is accepted by {place} in what could be refreshed"));
+            continue;
+        }
+        let open: Vec<String> = refreshed()
+            .flat_map(|refreshed| &refreshed.held)
+            .map(|finding| format!("{}:{}", finding.code.as_str(), finding.subject))
+            .collect();
+        let help = if open.is_empty() {
+            "nothing has to be accepted".to_owned()
+        } else {
+            format!("to be accepted: {}", open.join(", "))
+        };
+        return Err(CliError::usage("nothing is accepted by this", place, help));
     }
     Ok(())
 }

@@ -2,9 +2,14 @@
 //!
 //! What was not taken comes first and is called that: a refresh that changes no file is no proof that nothing moved.
 
+mod news;
+
 use std::fmt::Write;
 
+pub use news::title;
+
 use super::{BUDGET, MdCell, MdCode};
+use crate::baseline::Looser;
 use crate::common::text::{count, printable};
 use crate::verdict::{Finding, Level};
 
@@ -17,6 +22,8 @@ pub enum File {
     Rewritten,
     /// It would have new numbers.
     WouldBeRewritten,
+    /// It is as it was, because nothing could be held against it.
+    Unheld,
 }
 
 /// One scenario of a refresh.
@@ -36,6 +43,10 @@ pub struct Refresh<'a> {
     pub accepted: &'a [Finding],
     /// Findings that nobody accepted.
     pub held: &'a [Finding],
+    /// What of the file accepts more than before.
+    pub looser: Looser,
+    /// Why nothing could be held against it, and what to do.
+    pub failed: Option<String>,
 }
 
 /// Whether `check` fails because of a finding: it denies, and no waiver accepts it for now.
@@ -72,35 +83,10 @@ pub fn refresh(all: &[Refresh<'_>]) -> String {
 }
 
 fn render(all: &[Refresh<'_>], form: Form) -> String {
-    let mut out = first_line(all);
+    let mut out = news::first_line(all);
     for one in all {
         section(&mut out, one, form);
     }
-    out
-}
-
-/// The news in a sentence. Writing to a String cannot fail, here and below.
-fn first_line(all: &[Refresh<'_>]) -> String {
-    let of = |is: &dyn Fn(&&Refresh<'_>) -> bool| all.iter().filter(is).count() as u64;
-    let failing = of(&|one| one.held.iter().any(is_failing));
-    let held = of(&|one| !one.held.is_empty());
-    let rewritten = of(&|one| one.file != File::Kept);
-    let baselines = count(all.len() as u64, "baseline");
-    let mut out = if failing > 0 {
-        format!("**Regressed**: the captures of {failing} of {baselines} fail `check`. ")
-    } else if held > 0 {
-        format!("**For review**: something moved against {held} of {baselines}. ")
-    } else {
-        String::new()
-    };
-    if held > 0 {
-        out.push_str("It was not taken, and no promise was loosened. ");
-    }
-    let _ = match rewritten {
-        0 if held == 0 => writeln!(out, "Nothing moved beyond noise.\n"),
-        0 => writeln!(out, "No baseline changes.\n"),
-        _ => writeln!(out, "{rewritten} of {baselines} with new numbers.\n"),
-    };
     out
 }
 
@@ -112,12 +98,16 @@ fn section(out: &mut String, one: &Refresh<'_>, form: Form) {
         (File::Kept, false) => writeln!(out, "{path}: what moved was not taken; the file stays as it is.\n"),
         (File::Rewritten, _) => writeln!(out, "{path}: rewritten. {KEPT}\n"),
         (File::WouldBeRewritten, _) => writeln!(out, "{path}: would be rewritten. {KEPT}\n"),
+        (File::Unheld, _) => writeln!(out, "{path}: not refreshed; the file stays as it is.\n"),
     };
+    if let Some(reason) = &one.failed {
+        let _ = writeln!(out, "{}\n", MdCell::new(reason));
+    }
     let (failing, others): (Vec<&Finding>, Vec<&Finding>) = one.held.iter().partition(|one| is_failing(one));
     findings(out, "Not taken, because `check` fails it", "- [ ]", &failing, form);
     findings(out, "Not taken, because a person has to accept it", "- [ ]", &others, form);
     findings(out, "Accepted", "- [x]", &one.accepted.iter().collect::<Vec<_>>(), form);
-    if one.file != File::Kept {
+    if matches!(one.file, File::Rewritten | File::WouldBeRewritten) {
         if form.taken {
             diff(out, &one.taken);
         } else {
@@ -162,6 +152,8 @@ fn findings(out: &mut String, title: &str, mark: &str, findings: &[&Finding], fo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::baseline::Loosest;
+    use crate::common::text::signed_percent;
     use crate::verdict::Code;
 
     fn held(code: Code, subject: &str) -> Finding {
@@ -177,6 +169,8 @@ mod tests {
             open: vec!["-   fused (norm), 96 a step, 400 µs".to_owned()],
             accepted: &[],
             held,
+            looser: Looser::default(),
+            failed: None,
         }
     }
 
@@ -211,6 +205,38 @@ mod tests {
         assert!(drift.contains("1 of 2 baselines with new numbers."), "{drift}");
         let quiet = refresh(&[one(File::Kept, &[])]);
         assert!(quiet.starts_with("Nothing moved beyond noise.\n"), "{quiet}");
+    }
+
+    #[test]
+    fn looser_numbers_and_baselines_without_captures_are_told_in_the_first_line_and_the_title() {
+        let mut loose = one(File::Rewritten, &[]);
+        let most =
+            Loosest { stage: crate::triage::Stage::Decode, subject: "k`@me".to_owned(), pct: Some(6.2) };
+        loose.looser = Looser { numbers: 3, most: Some(most) };
+        let mut bare = one(File::Unheld, &[]);
+        bare.failed = Some("there are no traces: nowhere; name them".to_owned());
+        let all = [loose, bare, one(File::Kept, &[])];
+        let text = refresh(&all);
+        assert!(
+            text.starts_with(
+                "**Not refreshed**: nothing could be held against 1 of 3 baselines. **Looser**: 3 numbers of 1 baseline accept more than before, most of all "
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!(
+                " in decode ({}). 1 of 3 baselines with new numbers.\n",
+                signed_percent(6.2)
+            )),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "`b.yaml`: not refreshed; the file stays as it is.\n\nthere are no traces: nowhere"
+            )
+        );
+        assert_eq!(title(&all), "profgate: 1 baseline with new numbers, 1 looser, 1 not refreshed");
+        assert_eq!(title(&[one(File::Rewritten, &[])]), "profgate: 1 baseline with new numbers");
     }
 
     #[test]
