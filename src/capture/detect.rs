@@ -28,6 +28,10 @@ pub struct Server {
     pub framework: Framework,
     /// The engine's version.
     pub version: Option<String>,
+    /// PyTorch's version, where the server tells: vLLM in its development mode.
+    pub torch: Option<String>,
+    /// Whether the server told that its profiler is SGLang's second one.
+    pub has_profile_v2: bool,
     /// The model, as requests must name it.
     pub model: Option<String>,
     /// Allow-listed arguments, for `server_args.json`.
@@ -84,7 +88,9 @@ pub fn detect(http: &Http, named: Option<Framework>, timeout: Duration) -> Resul
     }
     args.retain(|_, value| value.as_str().is_none_or(|text| !http.tells_a_secret(text)));
     let role = role(http, framework, &args, timeout)?;
-    Ok(Server { framework, version, model: id, args, role })
+    let torch = told.as_ref().and_then(torch).filter(|text| !http.tells_a_secret(text));
+    let has_profile_v2 = told.as_ref().is_some_and(has_profile_v2);
+    Ok(Server { framework, version, torch, has_profile_v2, model: id, args, role })
 }
 
 /// Asks the kind of worker, where the arguments leave it open.
@@ -140,6 +146,23 @@ fn ask(http: &Http, path: &str, timeout: Duration) -> Result<Option<Answer>, Fai
             Err(failed(http.refusal(fault, &Method::GET, path, &answer)))
         }
         Some(_) => Ok(None),
+    }
+}
+
+/// PyTorch's version, where what the server tells of itself or of its system has it.
+fn torch(told: &Value) -> Option<String> {
+    [Some(told), told.get("system_env")].into_iter().flatten().find_map(|of| text(of, "torch_version"))
+}
+
+/// Whether a server that tells its environment runs with `SGLANG_PROFILE_V2`.
+fn has_profile_v2(told: &Value) -> bool {
+    let places = [Some(told), told.get("env"), told.get("environment")];
+    let value = places.into_iter().flatten().find_map(|of| of.get("SGLANG_PROFILE_V2"));
+    match value {
+        Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "y"),
+        Some(Value::Number(number)) => number.as_u64() == Some(1),
+        Some(Value::Bool(is_on)) => *is_on,
+        _ => false,
     }
 }
 

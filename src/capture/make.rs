@@ -240,6 +240,19 @@ impl Peers {
                 "add --profile-by-stage",
             ));
         }
+        let workers = [Some(&self.traffic), self.prefill.as_ref(), self.decode.as_ref()];
+        if !options.profile_v2
+            && let Some(peer) = workers.into_iter().flatten().find(|peer| peer.server.has_profile_v2)
+        {
+            return Err(Failure::usage(
+                "the server's profiler is SGLang's second one",
+                format!(
+                    "{} runs with SGLANG_PROFILE_V2, and a stop request would end it",
+                    peer.http.address()
+                ),
+                "add --profile-by-stage --sglang-profile-v2",
+            ));
+        }
         let limit = self.traffic.server.number("max_running_requests");
         let batch = u64::from(options.workload.decode_batch);
         if let Some(limit) = limit.filter(|limit| *limit > 0 && *limit < batch)
@@ -278,6 +291,7 @@ impl Peers {
             profgate: env!("CARGO_PKG_VERSION").to_owned(),
             framework: server.framework.as_str().to_owned(),
             version: server.version.clone(),
+            torch: server.torch.clone(),
             model: server.model.clone(),
             url: options.url.to_string(),
             num_steps: options.num_steps,

@@ -26,6 +26,9 @@ pub struct Manifest {
     pub framework: String,
     /// The engine's version.
     pub version: Option<String>,
+    /// PyTorch's version, where the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torch: Option<String>,
     /// The model as requests name it.
     pub model: Option<String>,
     /// Where requests went; without user and password.

@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use serde_json::Value;
 
 use super::fault::{Failure, Fault, how_to_switch_on};
 use super::framework::Framework;
@@ -125,7 +126,14 @@ impl<'a> Profiler<'a> {
             answer.map_err(|error| failure(Some(error.fault), error.detail, error.fault.advice()))?;
         if let Some(fault) = Fault::of_status(answer.status) {
             let error = self.http.refusal(fault, &Method::POST, "/start_profile", &answer);
+            if answer.status == 503 && answer.body.to_ascii_lowercase().contains("not ready") {
+                // It says so itself: no router stands in front, and nothing was started.
+                let help = "the server is still starting: wait until it is ready, then capture";
+                return Err(failure(Some(Fault::Status), error.detail, help));
+            }
+            let workers = if fault == Fault::NotFound { self.workers() } else { None };
             let help = match fault {
+                Fault::NotFound if workers.is_some() => workers.as_deref().unwrap_or_default(),
                 Fault::NotFound => how_to_switch_on(self.framework),
                 Fault::Internal if self.framework == Framework::Sglang => {
                     "a profile of somebody else may run; the reason stands in the server's log and nowhere else"
@@ -146,6 +154,26 @@ impl<'a> Profiler<'a> {
                 )
             }),
         }
+    }
+
+    /// What to do where a gateway without a profiler of its own tells which workers stand behind it.
+    fn workers(&self) -> Option<String> {
+        const MOST: usize = 4;
+        let answer = self.http.send(Method::GET, "/workers", Key::Api, None, self.timings.accept).ok()?;
+        let told = answer.json().filter(|_| answer.is_success())?;
+        let list = told.as_array().or_else(|| told.get("workers")?.as_array())?;
+        let text = |worker: &Value, key: &str| Some(self.http.shown(worker.get(key)?.as_str()?));
+        let one = |worker: &Value| {
+            let mode = text(worker, "mode").or_else(|| text(worker, "worker_type"));
+            Some(format!("{} ({})", text(worker, "url")?, mode.as_deref().unwrap_or("plain")))
+        };
+        let workers: Vec<String> = list.iter().filter_map(one).take(MOST).collect();
+        (!workers.is_empty()).then(|| {
+            format!(
+                "this is a gateway, and its workers are profiled at their own URLs, with --prefill-url and --decode-url, or with --url: {}",
+                workers.join(", ")
+            )
+        })
     }
 
     /// An answer whose status says success and whose text does not.
@@ -219,6 +247,10 @@ impl<'a> Profiler<'a> {
                 Fault::Refused => {
                     self.is_over = true;
                     "the server has ended; start it again before the next capture".to_owned()
+                }
+                // What a stop does to SGLang's second profiler, of which nothing tells before.
+                Fault::Reset if self.framework == Framework::Sglang => {
+                    "the server ended when it was asked to stop; if it runs with SGLANG_PROFILE_V2, start it again and add --profile-by-stage --sglang-profile-v2".to_owned()
                 }
                 fault => format!("the stop request got {}; the profile may still run", fault.text()),
             },

@@ -18,7 +18,7 @@ use super::manifest::Times;
 use super::options::CaptureOptions;
 use super::profiler::{NotStarted, Profiler, stop_others};
 use super::protocol::{End, Start, answers_at_the_end, counted_steps};
-use super::watch::{Expect, Found, Unfinished, Watch, listing};
+use super::watch::{Expect, Found, NO_FILE, Unfinished, Watch, listing};
 use super::workload::Phase;
 
 /// A server with what it told of itself.
@@ -219,6 +219,12 @@ impl Session<'_> {
 
     /// Where nothing appeared, the user must see both names of the directory.
     fn name_both_directories(&self, mut failure: Failure, dirs: &Directories) -> Failure {
+        if failure.what == NO_FILE && !self.interrupt.is_set() && dirs.server.is_some() {
+            // SGLang answers 200 then, and goes on with the first profile's directory.
+            failure.help.push_str(
+                "; or somebody else profiled the server already, and the files went to their directory",
+            );
+        }
         if let Some(server) = &dirs.server
             && !self.interrupt.is_set()
             && !failure.why.contains(server.as_str())

@@ -17,6 +17,9 @@ use super::workload::Phase;
 use crate::common::text::count;
 use crate::source::{Limits, file_name};
 
+/// What happened where nothing appeared at all.
+pub const NO_FILE: &str = "the server wrote no file";
+
 /// How often the directory is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -311,7 +314,7 @@ impl Watch<'_> {
             .collect();
         if seen.is_empty() {
             return Failure::new(
-                "the server wrote no file",
+                NO_FILE,
                 format!("{dir} holds no new trace {waited}"),
                 "check that the server and this machine mean the same directory: see --server-dir and --local-dir",
             );

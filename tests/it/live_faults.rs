@@ -91,6 +91,76 @@ fn every_refusal_of_the_start_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_gateway_names_its_workers_and_an_encoder_that_starts_is_waited_for() {
+    let gateway = sglang(Trick::Gateway);
+    let run = impatient(&gateway, "live-gateway", &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let workers = "http://10.0.0.1:30000 (prefill), http://10.0.0.2:30000 (decode)";
+    assert!(run.stderr.contains(workers) && run.stderr.contains("--prefill-url"), "{}", run.stderr);
+    let encoder = sglang(Trick::EncoderNotReady);
+    let run = impatient(&encoder, "live-encoder", &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("encoder not ready") && run.stderr.contains("still starting"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("a router stands in front"), "{}", run.stderr);
+    for fake in [&gateway, &encoder] {
+        assert_eq!(fake.profiler_calls(), ["POST /start_profile"], "nothing was started");
+    }
+}
+
+#[test]
+fn a_stop_that_takes_longer_than_the_patience_for_files_is_waited_for() {
+    let fake = Fake::start(
+        Setup::new(Engine::TensorRtLlm).trick(Trick::RequestStatus(400)).trick(Trick::SlowStop(3000)),
+    );
+    let run = impatient(&fake, "live-slow-stop", &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains("the profile was stopped"), "{}", run.stderr);
+    assert_eq!(fake.profiler_calls(), ["POST /start_profile", "POST /stop_profile"]);
+}
+
+#[test]
+fn a_profile_that_sglang_lets_go_on_elsewhere_is_no_capture() {
+    let fake = Fake::start(Setup::new(Engine::Sglang));
+    let elsewhere = Scratch::new("live-elsewhere");
+    fake.occupy(elsewhere.path("theirs"));
+    let run = impatient(&fake, "live-second", &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains("the server wrote no file"), "{}", run.stderr);
+    assert!(run.stderr.contains("somebody else profiled the server already"), "{}", run.stderr);
+    let starts = fake.profiler_calls().iter().filter(|call| call.contains("start")).count();
+    assert_eq!(starts, 1, "a start is never repeated");
+    assert!(!fake.is_profiling());
+}
+
+#[test]
+fn the_second_profiler_is_told_by_the_server_or_named_where_a_stop_ended_it() {
+    let fake = sglang(Trick::TellsSecondProfiler);
+    let run = impatient(&fake, "live-v2-told", &[]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("--sglang-profile-v2"), "{}", run.stderr);
+    assert_eq!(fake.profiler_calls(), Vec::<String>::new());
+    let fake =
+        Fake::start(Setup::new(Engine::Sglang).trick(Trick::SecondProfiler).trick(Trick::RequestStatus(400)));
+    let run = impatient(&fake, "live-v2-untold", &[]);
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(run.stderr.contains("SGLANG_PROFILE_V2"), "{}", run.stderr);
+}
+
+#[test]
+fn the_version_of_pytorch_is_kept_where_the_server_tells_it() {
+    let scratch = Scratch::new("live-torch");
+    let fake = Fake::start(vllm(Engine::Vllm, &scratch).trick(Trick::TellsTorch));
+    let run = capture(&fake, &scratch, &["--local-dir", "server", "--stage", "decode"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let manifest = std::fs::read_to_string(scratch.path("capture/capture.json")).unwrap();
+    assert!(manifest.contains("\"torch\": \"2.13.0+cpu\""), "{manifest}");
+}
+
+#[test]
 fn nothing_listens_and_nothing_is_written() {
     let scratch = Scratch::new("live-refused");
     let run = run_in(&scratch.path(""), &["capture", "--url", "http://127.0.0.1:1", "-o", "capture"]);

@@ -78,6 +78,18 @@ pub enum Trick {
     PrefillWorker,
     /// A worker that does decode alone.
     DecodeWorker,
+    /// A gateway whose workers are profiled one by one, at their own addresses.
+    Gateway,
+    /// A multimodal encoder that is still starting.
+    EncoderNotReady,
+    /// The stop takes so many milliseconds, whatever there is to write.
+    SlowStop(u64),
+    /// SGLang's second profiler: a stop ends the server.
+    SecondProfiler,
+    /// The server tells its environment, which has SGLang's second profiler in it.
+    TellsSecondProfiler,
+    /// A development mode that tells of the system.
+    TellsTorch,
     /// A router whose second worker refuses the start.
     PartlyStarted,
     /// A router whose second worker refuses the stop.
@@ -281,6 +293,9 @@ impl Shared {
             (_, "/start_profile" | "/stop_profile") if self.setup.engine == Engine::SglangDiffusion => {
                 http::answer(&mut stream, 404, "", "{\"detail\":\"Not Found\"}");
             }
+            (_, "/start_profile" | "/stop_profile") if self.setup.has(Trick::Gateway) => {
+                http::answer(&mut stream, 404, "", "");
+            }
             ("POST", "/start_profile") => self.start_profile(&request, &mut stream),
             ("POST", "/stop_profile") => self.stop_profile(&mut stream),
             (_, "/start_profile" | "/stop_profile") => {
@@ -331,6 +346,18 @@ impl Shared {
         let has_new_names = engine == Engine::Sglang && self.setup.version != Some("0.5.2");
         match path {
             _ if self.setup.has(Trick::Sidecar) => None,
+            "/workers" if self.setup.has(Trick::Gateway) => Some(json!([
+                {"id": "1", "url": "http://10.0.0.1:30000", "mode": "prefill"},
+                {"id": "2", "url": "http://10.0.0.2:30000", "mode": "decode"},
+            ])),
+            "/server_info" if self.setup.has(Trick::TellsTorch) => {
+                Some(json!({"vllm_config": {}, "system_env": {"torch_version": "2.13.0+cpu"}}))
+            }
+            "/server_info" if self.setup.has(Trick::TellsSecondProfiler) => {
+                let mut told = info();
+                told["env"] = json!({"SGLANG_PROFILE_V2": "1"});
+                Some(told)
+            }
             "/v1/models" => Some(json!({"data": [{"id": "tiny", "owned_by": owner}]})),
             "/server_info" => has_new_names.then(info),
             "/get_server_info" => (is_sglang || engine == Engine::TokenSpeed).then(info),

@@ -21,6 +21,9 @@ impl Shared {
                 if (300..400).contains(status) { "location: http://127.0.0.1:1/elsewhere\r\n" } else { "" };
             return http::answer(stream, *status, place, "{\"detail\":\"no\"}");
         }
+        if self.setup.has(Trick::EncoderNotReady) {
+            return http::answer(stream, 503, "", "encoder not ready");
+        }
         if self.setup.has(Trick::Stub) {
             return http::answer(stream, 200, "", "{\"status\":\"ok\"}");
         }
@@ -79,6 +82,11 @@ impl Shared {
                     if body.get("profile_by_stage").is_some() {
                         return Some((500, "Internal Server Error".to_owned()));
                     }
+                    // The first one's directory and name stay; what it had recorded is lost.
+                    if let Some(first) = active.as_mut() {
+                        first.marks.clear();
+                    }
+                    return None;
                 }
             }
         }
@@ -108,6 +116,15 @@ impl Shared {
     pub fn stop_profile(&self, stream: &mut impl Write) {
         if self.setup.has(Trick::Stub) {
             return http::answer(stream, 200, "", "{\"status\":\"ok\"}");
+        }
+        if self.setup.has(Trick::SecondProfiler) {
+            self.is_alive.store(false, Ordering::SeqCst);
+            return;
+        }
+        if let Some(Trick::SlowStop(ms)) =
+            self.setup.tricks.iter().find(|trick| matches!(trick, Trick::SlowStop(_)))
+        {
+            std::thread::sleep(Duration::from_millis(*ms));
         }
         self.was_stopped.store(true, Ordering::SeqCst);
         let number = self.profiles.load(Ordering::SeqCst);
