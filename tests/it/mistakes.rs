@@ -165,3 +165,26 @@ fn a_trace_of_any_spelling_keeps_its_kernels() {
     assert_eq!((&kernel["kernel"], &kernel["launches"]), (&json!("_rotary_kernel"), &json!(1)));
     assert_eq!(kernel["cpu_ops"], json!(["aten::mm"]));
 }
+
+/// A path that nobody has by default is not missing where it is split: what nobody saved tells neither way.
+#[test]
+fn a_path_that_is_off_by_default_is_opt_in_until_its_flag_is_known() {
+    const NORM: &str = "void (anonymous namespace)::fused_qknorm_warp<128l, true, __nv_bfloat16>(int)";
+    const TURN: &str = "void (anonymous namespace)::fused_rope_store_kernel<true, 128l, true, __nv_bfloat16, long, 16u>(int)";
+    let layer = [(GEMM, 50), (NORM, 5), (TURN, 5), ("_fwd_kernel", 30)];
+    let told = |args: Option<Value>| {
+        let engine = "sglang/srt/models";
+        let served = Served { engine, gpu: "NVIDIA B300", layer: &layer, server_args: args };
+        let rows = served.rows("opt-in");
+        let row = of(&rows, "fused-qk-rmsnorm-rope").unwrap();
+        assert_eq!(row["state"], "split");
+        (row["class"].clone(), row["evidence"][0].as_str().unwrap().to_owned())
+    };
+    for nothing_known in [None, Some(json!({ "tp_size": 1 }))] {
+        let (class, evidence) = told(nothing_known);
+        assert_eq!(class, "opt-in");
+        assert_eq!(evidence, "opt-in: not known whether `enable_fused_qk_norm_rope` is set");
+    }
+    assert_eq!(told(Some(json!({ "enable_fused_qk_norm_rope": true }))).0, "should-apply");
+    assert_eq!(told(Some(json!({ "enable_fused_qk_norm_rope": false }))).0, "off");
+}

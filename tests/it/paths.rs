@@ -52,7 +52,7 @@ fn sglang_decode_on_a_b300() {
         "decode",
         &[
             ("flashinfer-fused-moe", "active", 48, 0, "on"),
-            ("fused-qk-rmsnorm-rope", "split", 0, 48, "should-apply"),
+            ("fused-qk-rmsnorm-rope", "split", 0, 48, "opt-in"),
             ("fused-residual-add-rmsnorm", "active", 96, 0, "on"),
             ("fused-rope-kv-store", "active", 48, 0, "on"),
             ("inplace-qk-rmsnorm", "active", 48, 0, "on"),

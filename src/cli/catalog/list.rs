@@ -73,7 +73,7 @@ pub fn render(catalogs: &Catalogs, args: &ListArgs) -> Result<String, CliError> 
             toggle.name.clone(),
             toggle.kind.as_str().to_owned(),
             toggle.framework.clone(),
-            toggle.effect.clone(),
+            toggle.says(),
         ]);
     }
     Ok(if rows.is_empty() { "No entry passes these filters.\n".to_owned() } else { columns(&rows) })

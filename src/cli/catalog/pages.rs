@@ -146,7 +146,7 @@ fn details(paths: &PathCatalog, entry: &Entry) -> Vec<(&'static str, String)> {
         .map(|other| format!("[`{}`]({}#{})", other.id, page_name(&other.file), other.id))
         .collect();
     let toggles: Vec<String> =
-        paths.toggles_of(&entry.id).map(|toggle| format!("`{}`: {}", toggle.name, toggle.effect)).collect();
+        paths.toggles_of(&entry.id).map(|toggle| format!("`{}`: {}", toggle.name, toggle.says())).collect();
     vec![
         ("On when these run", code(&owned(paths.on_parts(entry)))),
         ("Split when these run in a row", code(&paths.ladders(entry))),
@@ -187,7 +187,7 @@ fn toggles(paths: &PathCatalog) -> String {
             cell(&toggle.name),
             toggle.framework,
             toggle.kind.as_str(),
-            cell(&toggle.effect),
+            cell(&toggle.says()),
             links.join(", "),
             cell(&code(&toggle.source_paths)),
         );

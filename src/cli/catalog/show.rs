@@ -116,7 +116,7 @@ fn path_text(paths: &PathCatalog, entry: &Entry) -> String {
         format!("{} ({}, {}{pr})", kin.id, kin.frameworks.join(" "), kin.origin.as_str())
     });
     let toggles = paths.toggles_of(&entry.id).map(|toggle| {
-        format!("{} ({} {}): {}", toggle.name, toggle.framework, toggle.kind.as_str(), toggle.effect)
+        format!("{} ({} {}): {}", toggle.name, toggle.framework, toggle.kind.as_str(), toggle.says())
     });
     let mut out = format!("{}\n{}\n{}\n\n", entry.id, entry.name, entry.summary);
     for (what, values) in [
@@ -194,6 +194,7 @@ pub fn toggle_json(toggle: &Toggle) -> Value {
         "kind": toggle.kind.as_str(),
         "affects": toggle.affects,
         "effect": toggle.effect,
+        "opt_in": toggle.opt_in,
         "source_paths": toggle.source_paths,
         "file": toggle.file.display().to_string(),
         "line": toggle.line,
@@ -201,7 +202,7 @@ pub fn toggle_json(toggle: &Toggle) -> Value {
 }
 
 fn toggle_text(toggle: &Toggle) -> String {
-    let mut out = format!("{}\n{}\n\n", toggle.name, toggle.effect);
+    let mut out = format!("{}\n{}\n\n", toggle.name, toggle.says());
     for (what, values) in [
         ("framework", vec![toggle.framework.clone()]),
         ("kind", vec![toggle.kind.as_str().to_owned()]),

@@ -279,7 +279,7 @@ pub struct PathRow {
     pub related_ns: i64,
     /// Part of the stage's sum of durations.
     pub share_pct: f64,
-    /// Such as `on`, `should-apply`, `off`, `mainline-elsewhere`, `in-flight`.
+    /// Such as `on`, `should-apply`, `opt-in`, `off`, `mainline-elsewhere`, `in-flight`.
     pub class: String,
     /// Kernel ids that the state rests on.
     pub evidence: Vec<String>,

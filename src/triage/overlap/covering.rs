@@ -11,6 +11,9 @@ const ELSEWHERE: &str = "mainline-elsewhere";
 /// The class of a path of which a reason is known why it is off.
 const OFF: &str = "off";
 
+/// The class of a path that nobody has by default, and of which nothing tells whether it is switched on.
+const OPT_IN: &str = "opt-in";
+
 /// A path, and what of it can be said here.
 pub(super) struct Covering {
     /// Catalog id.
@@ -22,8 +25,9 @@ pub(super) struct Covering {
 /// What ran comes first: a ladder that this kernel is part of is evidence, an overlap of its kind is a way.
 pub(super) fn of(kernel: &KernelRow, is_short: bool, ground: &Ground<'_>) -> Option<Covering> {
     let open = ground.paths.iter().filter(|path| is_open(path) && has_rung(path, &kernel.kernel));
-    // The largest that could be on here, then one that is off for a reason, then one of another framework.
-    let ladder = open.min_by_key(|path| (path.class == ELSEWHERE, path.class == OFF));
+    // The largest that could be on here, then one that nobody has by default, then one that is off for a reason, then one
+    // of another framework.
+    let ladder = open.min_by_key(|path| (path.class == ELSEWHERE, path.class == OFF, path.class == OPT_IN));
     let ways = ground.ways.get(&kernel.kernel).map(Vec::as_slice).unwrap_or_default();
     // The first is the best; a precedent of another framework says nothing that a ladder here does not say better.
     let way =
@@ -69,6 +73,13 @@ fn says_of_ladder(path: &PathRow, kernel: &KernelRow, ground: &Ground<'_>) -> St
     };
     if path.class == OFF {
         return format!("`{}` {what}, and is off here; the fuse table says why.", path.path);
+    }
+    if path.class == OPT_IN {
+        return format!(
+            "`{}` {what}, and is opt-in: the kernels are {} here, and nothing tells whether it is switched on.",
+            path.path,
+            path.state.as_str()
+        );
     }
     format!("`{}`{whose} {what} and is {} here.", path.path, path.state.as_str())
 }

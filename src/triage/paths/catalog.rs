@@ -143,6 +143,8 @@ impl PathCatalog {
         for entry in &mut entries {
             let is_own = |toggle: &&Toggle| entry.flags.on.iter().any(|flag| toggle.is_of(flag));
             entry.compiled = toggles.iter().filter(is_own).any(|toggle| toggle.compiled);
+            let is_opt_in = |flag: &&String| toggles.iter().any(|toggle| toggle.opt_in && toggle.is_of(flag));
+            entry.opt_in = entry.flags.on.iter().filter(is_opt_in).cloned().collect();
         }
         let catalog = Self { parts, entries, toggles, topics, overridden };
         catalog.check_links()?;

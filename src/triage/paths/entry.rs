@@ -101,6 +101,8 @@ pub struct Entry {
     pub column: u64,
     /// Whether one of its switches is that of a compile pass, which does nothing to code that is not compiled.
     pub compiled: bool,
+    /// Of `flags.on`, those that are off unless a person sets them.
+    pub opt_in: Vec<String>,
     pub(super) on: Vec<PartIx>,
     pub(super) split: Vec<Vec<PartIx>>,
     pub(super) after: Vec<PartIx>,
@@ -210,6 +212,8 @@ pub struct Toggle {
     pub source_paths: Vec<String>,
     /// Whether it switches a compile pass, which does nothing to code that is not compiled.
     pub compiled: bool,
+    /// Whether it is off unless a person sets it: whatever it switches on is no default.
+    pub opt_in: bool,
     /// The file that holds it.
     pub file: PathBuf,
     /// 1-based line in that file.
@@ -219,6 +223,11 @@ pub struct Toggle {
 }
 
 impl Toggle {
+    /// What it does, and whether nobody has it by default, in sentences.
+    pub fn says(&self) -> String {
+        if self.opt_in { format!("{} Off by default.", self.effect) } else { self.effect.clone() }
+    }
+
     /// Whether it is the switch that a flag of an entry means: `x` is that of `x` and of `x=value`.
     pub fn is_of(&self, flag: &str) -> bool {
         let key = flag.split_once('=').map_or(flag, |(key, _)| key);

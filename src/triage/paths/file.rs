@@ -219,6 +219,9 @@ pub(super) struct ToggleYaml {
     /// Whether it switches a compile pass, which does nothing to code that is not compiled.
     #[serde(default)]
     compiled: bool,
+    /// Whether it is off unless a person sets it.
+    #[serde(default)]
+    opt_in: bool,
 }
 
 /// Frameworks that an entry may name; `any` is for what every one may take from a library.
@@ -384,6 +387,7 @@ impl EntryYaml {
             line: self.id.referenced.line(),
             column: self.id.referenced.column(),
             compiled: false,
+            opt_in: Vec::new(),
             file: path.to_owned(),
             on: list(&self.on)?,
             after: list(&self.after)?,
@@ -436,6 +440,7 @@ impl ToggleYaml {
             line: self.name.referenced.line(),
             column: self.name.referenced.column(),
             compiled: self.compiled,
+            opt_in: self.opt_in,
             file: path.to_owned(),
             name: self.name.value,
             framework: self.framework,

@@ -65,6 +65,11 @@ fn switched_off(on: &[String], off: &[String], facts: &Facts<'_>) -> Option<Stri
     by(on, false).or_else(|| by(off, true))
 }
 
+/// The switch of a path that is off unless a person sets it, where nothing tells whether anyone did.
+pub(super) fn unknown_opt_in<'e>(entry: &'e Entry, facts: &Facts<'_>) -> Option<&'e str> {
+    entry.opt_in.iter().find(|flag| set(flag, facts).is_none()).map(String::as_str)
+}
+
 /// Whether a flag is set, where the server's arguments tell: `--enable-x`, `PassConfig.fuse_x`, `x.backend=value`.
 fn set(flag: &str, facts: &Facts<'_>) -> Option<bool> {
     let args = facts.server_args?;

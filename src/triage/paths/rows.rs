@@ -176,7 +176,11 @@ pub fn find(
         let off = (is_merged && is_own(entry, &facts))
             .then(|| off::because(entry, shown, &facts).or_else(|| off.map(|case| case.because.clone())));
         let off = off.flatten();
-        if let Some(row) = row(entry, fused, split, (steps, whole, off), &facts) {
+        // A kernel that ran fused shows that the switch is set.
+        let opt_in = (is_merged && is_own(entry, &facts) && fused.per_step(steps) == 0)
+            .then(|| off::unknown_opt_in(entry, &facts))
+            .flatten();
+        if let Some(row) = row(entry, fused, split, (steps, whole), (off, opt_in), &facts) {
             rungs.extend(of_path);
             rows.push((entry, row));
         }
@@ -279,7 +283,8 @@ fn row(
     entry: &Entry,
     fused: Tally,
     mut split: Tally,
-    (steps, whole, off): (u64, Ns, Option<String>),
+    (steps, whole): (u64, Ns),
+    (off, opt_in): (Option<String>, Option<&str>),
     facts: &Facts<'_>,
 ) -> Option<PathRow> {
     if split.per_step(steps) < LEAST_LADDERS {
@@ -308,6 +313,13 @@ fn row(
     };
     let off = off.filter(|_| matches!(state, PathState::Split | PathState::Partial));
     evidence.extend(off.iter().map(|because| format!("off here: {because}")));
+    let opt_in = opt_in.filter(|_| off.is_none() && state != PathState::Active);
+    evidence.extend(opt_in.iter().map(|flag| format!("opt-in: not known whether `{flag}` is set")));
+    let class = match (&off, opt_in, state) {
+        (Some(_), ..) => "off",
+        (None, Some(_), PathState::Split | PathState::Partial) => "opt-in",
+        _ => class_of(entry, state, facts),
+    };
     let mut places: Vec<(Ns, String)> = split.places.into_iter().map(|(place, time)| (time, place)).collect();
     places.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut forms: Vec<(Ns, String)> =
@@ -324,7 +336,7 @@ fn row(
         split: split_count,
         related_ns: related.0,
         share_pct: percent(related, whole),
-        class: if off.is_some() { "off" } else { class_of(entry, state, facts) }.to_owned(),
+        class: class.to_owned(),
         evidence,
         locations: places.into_iter().map(|(_, place)| place).collect(),
         // Of a path that is on, the code is that of the framework at hand or not known.
