@@ -164,9 +164,14 @@ pub fn load_deferred<'c>(
     for triage in &mut triages {
         triage.notes.clone_from(&notes);
     }
-    // The lowest rank speaks for the capture.
-    if let Some(speaker) = triages.first_mut() {
-        speaker.ranks = triage::compare(&facts);
+    if let Some(ranks) = triage::compare(&facts) {
+        for triage in &mut triages {
+            triage::leave_out_waiting(triage, &ranks)?;
+        }
+        // The lowest rank speaks for the capture.
+        if let Some(speaker) = triages.first_mut() {
+            speaker.ranks = Some(ranks);
+        }
     }
     Ok(Capture { ranks: triages, notes })
 }

@@ -34,7 +34,7 @@ pub use model::{
     Kin, LayerBody, Layers, Mode, NameRow, PathRow, PathState, Ranks, RoleSpread, SCHEMA, Searched,
     Similarity, Site, StageTriage, StepTotals, Straggler, StragglerRole, Tool, TraceEntry, Triage, Unlisted,
 };
-pub use overlap::{Neighbours, OverlapRow};
+pub use overlap::{Neighbours, OverlapRow, leave_out_waiting};
 pub use paths::LADDER;
 pub use ranks::{RankFacts, compare};
 pub use stage::{Label, Stage, StageEvidence};

@@ -67,6 +67,20 @@ fn what_holds_of_every_overlap_row_of_every_serving_trace() {
     }
 }
 
+/// Most of an exchange of these runs is waiting for another rank, which no overlap wins.
+#[test]
+fn waiting_for_other_ranks_is_no_headroom() {
+    let Some(triage) = triage("lightllm-dsv3-ep8-h200-decode/C0-deepgemm576") else { return };
+    for kernel in ["deepep-low-latency-combine", "deepep-low-latency-dispatch"] {
+        let row = row(&triage, "decode", kernel);
+        let of_ranks = list(&triage["ranks"], "collectives");
+        let collective = of_ranks.iter().find(|one| one["kernel"] == row["kernel"]).unwrap();
+        assert_eq!(row["headroom_ns"], collective["exposed_ns"], "{kernel}");
+        assert!(row["exposed_ns"].as_i64() > row["headroom_ns"].as_i64(), "{kernel}");
+        assert!(row["recommendation"].as_str().unwrap().contains("waiting for other ranks"), "{row}");
+    }
+}
+
 #[test]
 fn nearly_every_kernel_of_a_serving_trace_has_a_role() {
     for name in SERVING {

@@ -31,6 +31,10 @@ pub struct Advice {
     pub alone: String,
     /// For what must be waited for, could be cut up, and is too short for that.
     pub short: String,
+    /// Put behind the advice of a collective, part of whose time alone is waiting for other ranks.
+    pub waits: String,
+    /// For a collective of which waiting is all that overlap could touch.
+    pub waits_only: String,
     /// Put before the advice where the dependency is not settled.
     pub unclear: String,
 }
@@ -70,7 +74,15 @@ impl Advice {
             let message = format!("role `{role}` has no advice");
             return Err(YamlError::at(path, &file.schema, message).with_help("add it under `roles`"));
         }
-        Ok(Self { roles, hidden: file.hidden, alone: file.alone, short: file.short, unclear: file.unclear })
+        Ok(Self {
+            roles,
+            hidden: file.hidden,
+            alone: file.alone,
+            short: file.short,
+            waits: file.waits,
+            waits_only: file.waits_only,
+            unclear: file.unclear,
+        })
     }
 
     /// Whether a kernel of role `after` usually works on the result of one of role `before` that stands
@@ -107,6 +119,8 @@ struct FileYaml {
     hidden: String,
     alone: String,
     short: String,
+    waits: String,
+    waits_only: String,
     unclear: String,
     roles: Vec<RoleYaml>,
 }

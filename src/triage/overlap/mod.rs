@@ -12,6 +12,7 @@ mod neighbours;
 mod row;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub use advice::Advice;
 use covering::Covering;
 use exposed::Exposed;
 pub use row::{Neighbours, OverlapRow};
+pub use waiting::leave_out_waiting;
 
 use super::activity::Timeline;
 use super::attribution::CallSites;
@@ -69,8 +71,7 @@ impl<'t> Scene<'t> {
     }
 }
 
-/// The overlap table of a stage: what has headroom, then what is serial, then what is hidden; inside these,
-/// what carries the arithmetic last, the largest bound first.
+/// The overlap table of a stage.
 pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice) -> Vec<OverlapRow> {
     let timeline = scene.timeline;
     let steps = timeline.step_stages.iter().filter(|of| **of == stage).count() as i64;
@@ -130,6 +131,13 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
             })
         })
         .collect();
+    in_order(&mut rows, advice);
+    rows
+}
+
+/// What has headroom, then what is serial, then what is hidden; inside these, what carries the arithmetic last, the
+/// largest bound first.
+fn in_order(rows: &mut [OverlapRow], advice: &Advice) {
     let rank = |verdict: &str| ["headroom", "serial", "hidden"].iter().position(|one| *one == verdict);
     rows.sort_by(|a, b| {
         let key = |row: &OverlapRow| {
@@ -141,7 +149,6 @@ pub fn find(scene: &Scene<'_>, stage: Stage, ground: Ground<'_>, advice: &Advice
         };
         key(a).cmp(&key(b)).then_with(|| a.kernel.cmp(&b.kernel))
     });
-    rows
 }
 
 /// Time in steps of a stage during which a kernel id works and no other stream of its device does, by the number
