@@ -71,8 +71,9 @@ fn what_holds_of_every_overlap_row_of_every_serving_trace() {
 #[test]
 fn waiting_for_other_ranks_is_no_headroom() {
     let Some(triage) = triage("lightllm-dsv3-ep8-h200-decode/C0-deepgemm576") else { return };
+    let stage = triage["stages"][0]["stage"].as_str().unwrap();
     for kernel in ["deepep-low-latency-combine", "deepep-low-latency-dispatch"] {
-        let row = row(&triage, "decode", kernel);
+        let row = row(&triage, stage, kernel);
         let of_ranks = list(&triage["ranks"], "collectives");
         let collective = of_ranks.iter().find(|one| one["kernel"] == row["kernel"]).unwrap();
         assert_eq!(row["headroom_ns"], collective["exposed_ns"], "{kernel}");

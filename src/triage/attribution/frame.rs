@@ -50,6 +50,8 @@ pub enum Kind {
     Library,
     /// The serving engine's code.
     Engine,
+    /// What works for itself beside passing calls on: its callers say nothing of that work.
+    Own,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -69,6 +71,14 @@ struct Root {
     shown: Option<String>,
 }
 
+/// A function of a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Function {
+    file: String,
+    function: String,
+}
+
 /// Which frames tell something.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -78,6 +88,7 @@ pub struct Frames {
     generated: Vec<String>,
     runners: Vec<String>,
     wrappers: Vec<String>,
+    own_work: Vec<Function>,
     wrapper_functions: Vec<String>,
     noise: Vec<String>,
 }
@@ -125,6 +136,9 @@ impl Frames {
         }
         if self.generated.iter().any(|mark| path.contains(mark.as_str())) {
             return Kind::Generated;
+        }
+        if self.own_work.iter().any(|one| one.file == path && one.function == function) {
+            return Kind::Own;
         }
         if is_in(&self.wrappers) || self.wrapper_functions.iter().any(|one| one == function) {
             return Kind::Wrapper;
@@ -276,6 +290,11 @@ mod tests {
         ] {
             assert_eq!(read(name).unwrap().1, Kind::Wrapper, "{name}");
         }
+        assert_eq!(
+            read("/opt/venv/lib/python3.12/site-packages/torch/cuda/graphs.py(86): replay").unwrap().1,
+            Kind::Own
+        );
+        assert_eq!(read("torch/cuda/graphs.py(160): __exit__").unwrap().1, Kind::Wrapper);
         assert_eq!(read("/tmp/torchinductor_root/ys/c.py(232): call").unwrap().1, Kind::Generated);
         assert_eq!(read("vllm/v1/worker/gpu_model_runner.py(1): execute_model").unwrap().1, Kind::Runner);
         assert_eq!(read("train.py(48): train_step"), known("train.py", Kind::Library));

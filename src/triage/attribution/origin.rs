@@ -288,7 +288,7 @@ impl Queries {
                     if best.is_none_or(|(_, known)| kind > known) {
                         best = Some((place, kind));
                     }
-                    if kind == Kind::Engine {
+                    if kind >= Kind::Engine {
                         break;
                     }
                 }

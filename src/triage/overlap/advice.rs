@@ -8,6 +8,10 @@ use serde::Deserialize;
 
 use crate::common::yaml::{self, Spanned, YamlError};
 use crate::triage::classify::Role;
+use crate::triage::model::KernelRow;
+
+/// A function speaks for a kernel from this part of its time on, in percent.
+const NEARLY_ALL_PCT: f64 = 90.0;
 
 const BUILTIN: (&str, &str) = ("catalogs/advice.yaml", include_str!("../../../catalogs/advice.yaml"));
 
@@ -21,10 +25,20 @@ struct OfRole {
     serial: String,
 }
 
+/// What is known of the kernels that one function launches.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfPlace {
+    file: String,
+    function: String,
+    says: String,
+}
+
 /// The advice for every role.
 #[derive(Debug)]
 pub struct Advice {
     roles: BTreeMap<Role, OfRole>,
+    places: Vec<OfPlace>,
     /// For what other streams hide already.
     pub hidden: String,
     /// For what could be moved, and of which nothing could be won so.
@@ -76,6 +90,7 @@ impl Advice {
         }
         Ok(Self {
             roles,
+            places: file.places,
             hidden: file.hidden,
             alone: file.alone,
             short: file.short,
@@ -101,6 +116,15 @@ impl Advice {
         self.roles.get(&role).is_some_and(|of| of.divisible)
     }
 
+    /// What to say of a kernel that nearly always one function of the catalog launches, whatever its role.
+    pub(super) fn of_place(&self, kernel: &KernelRow) -> Option<&str> {
+        let site = kernel.sites.first().filter(|site| site.share_pct >= NEARLY_ALL_PCT)?;
+        let is_at = |place: &&OfPlace| {
+            site.path == place.file && site.function.as_deref() == Some(place.function.as_str())
+        };
+        self.places.iter().find(is_at).map(|place| place.says.as_str())
+    }
+
     /// What to do about an exposed kernel on which its neighbours do not depend.
     pub fn headroom(&self, role: Role) -> &str {
         self.roles.get(&role).map_or("", |of| &of.headroom)
@@ -122,6 +146,7 @@ struct FileYaml {
     waits: String,
     waits_only: String,
     unclear: String,
+    places: Vec<OfPlace>,
     roles: Vec<RoleYaml>,
 }
 

@@ -191,6 +191,7 @@ fn recommendation(
     let mut parts: Vec<&str> = Vec::new();
     match verdict {
         "hidden" => parts.push(&advice.hidden),
+        _ if advice.of_place(kernel).is_some() => parts.extend(advice.of_place(kernel)),
         "serial" => parts.push(serial),
         _ => {
             if risk != "low" {

@@ -29,6 +29,15 @@ impl Rows {
         trace
     }
 
+    /// A call inside that of the next kernel, which launches it.
+    fn frame(&mut self, name: &str) {
+        let launched = (self.kernels + 1) * 10;
+        self.events.push(format!(
+            r#"{{"ph":"X","cat":"python_function","name":"{name}","pid":1,"tid":1,"ts":{},"dur":5,"args":{{"Python id":900}}}}"#,
+            launched + 1
+        ));
+    }
+
     /// `call` is the function whose frame is open when the kernel is launched.
     fn push(&mut self, name: &str, stream: u32, at: u64, length: u64, call: Option<&str>) {
         let id = self.kernels + 1;
@@ -69,6 +78,23 @@ impl Rows {
     fn row(&self, role: Role) -> OverlapRow {
         self.overlaps(Mode::SingleTrace).into_iter().find(|row| row.role == role).unwrap()
     }
+}
+
+/// What PyTorch does for itself is no neighbour's work: the function that launches it has advice of its own.
+#[test]
+fn what_a_replay_writes_for_itself_has_its_own_place_and_advice() {
+    const FILL: &str = "void at::native::vectorized_elementwise_kernel<4, at::native::FillFunctor<long>, std::array<char*, 1ul> >(int)";
+    let mut trace = Rows::default();
+    trace.push(GEMM, 7, 0, 50, None);
+    trace.frame("torch/cuda/graphs.py(86): replay");
+    trace.push(FILL, 7, 50, 2, Some("forward"));
+    trace.push(GEMM, 7, 52, 50, None);
+    let stage = trace.triage(Mode::SingleTrace).stages.remove(0);
+    let row = stage.kernels.iter().find(|row| row.kernel.contains("fill")).unwrap();
+    assert_eq!((row.sites[0].path.as_str(), row.sites[0].line), ("torch/cuda/graphs.py", Some(86)));
+    let row = stage.overlaps.iter().find(|row| row.kernel.contains("fill")).unwrap();
+    assert!(row.recommendation.contains("random numbers before each replay"), "{}", row.recommendation);
+    assert!(!row.recommendation.contains("neighbours"), "{}", row.recommendation);
 }
 
 #[test]
