@@ -178,12 +178,18 @@ pub fn attribution(stage: &StageTriage, framework: &str) -> Vec<String> {
 /// What the overlap table rests on, and how to get a firmer answer.
 pub fn overlap_evidence(triage: &Triage) -> String {
     match triage.overlap_evidence {
+        Mode::SingleTrace if triage.mode == Mode::MappingFormal => {
+            format!("The mapping capture names nothing that ran. {SINGLE} {}", firmer(triage))
+        }
         Mode::SingleTrace => format!("{SINGLE} {}", firmer(triage)),
         Mode::MappingFormal => {
             let exact: Vec<String> = triage
                 .stages
                 .iter()
                 .map(|stage| {
+                    if !stage.attribution.mapped {
+                        return format!("nothing in {} by the mapping capture", stage.stage.as_str());
+                    }
                     format!(
                         "{} of GPU time in {} exactly, {} inexactly",
                         percent(stage.attribution.exact_pct),
@@ -193,7 +199,7 @@ pub fn overlap_evidence(triage: &Triage) -> String {
                 })
                 .collect();
             format!(
-                "Overlap was read from a mapping and formal pair: times, streams and neighbours from the formal capture, places in the source from both ({}). Neighbours from different places count as independent where no usual data flow joins them.",
+                "Overlap was read from a mapping and formal pair: times, streams and neighbours from the formal capture, places in the source from both ({}). Where the mapping capture names places, neighbours from different ones count as independent if no usual data flow joins them.",
                 exact.join("; ")
             )
         }

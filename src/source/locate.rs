@@ -50,8 +50,15 @@ pub struct Located {
 const MAX_DEPTH: usize = 6;
 
 const SERVER_ARGS: &str = "server_args.json";
-/// A log beside a trace that is named alone; of any other name it may be another run's.
-const SERVER_LOG: &str = "server.log";
+/// Logs beside a trace that is named alone; of any other name one may be another run's.
+const SERVER_LOGS: [&str; 6] = [
+    "server.log",
+    "server.log.gz",
+    "server.log.txt",
+    "server_log.txt",
+    "server-log.txt",
+    "server_log.txt.gz",
+];
 
 /// What a capture folder says of itself. It is no trace, and no surprise.
 const MANIFEST: &str = "capture.json";
@@ -141,9 +148,10 @@ impl Search {
         if beside.is_file() {
             self.add_server_args(&beside);
         }
-        let log = parent.join(SERVER_LOG);
-        if log.is_file() && log != path && !self.located.logs.contains(&log) {
-            self.located.logs.push(log);
+        for log in SERVER_LOGS.map(|name| parent.join(name)) {
+            if log.is_file() && log != path && !self.located.logs.contains(&log) {
+                self.located.logs.push(log);
+            }
         }
         self.candidate(path, parent, is_named);
     }

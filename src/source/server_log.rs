@@ -40,7 +40,8 @@ pub struct Fallback {
 pub fn is_log(path: &Path) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".log", ".out", ".err"].iter().any(|end| name.ends_with(end)) || name == "log.txt"
+    [".log", ".out", ".err", "_log.txt", "-log.txt", ".log.txt"].iter().any(|end| name.ends_with(end))
+        || name == "log.txt"
 }
 
 /// Longest part of a line that is shown.
@@ -149,10 +150,22 @@ mod tests {
 
     #[test]
     fn a_log_is_told_by_its_name() {
-        for name in ["server.log", "sglang.LOG", "stderr.err", "a.out", "server.log.gz", "log.txt"] {
+        for name in [
+            "server.log",
+            "sglang.LOG",
+            "stderr.err",
+            "a.out",
+            "server.log.gz",
+            "log.txt",
+            "server_log.txt",
+            "Server-Log.txt",
+            "server.log.txt.gz",
+        ] {
             assert!(is_log(Path::new(name)), "{name}");
         }
-        for name in ["trace.json", "catalog.json", "log.json.gz", "dialogue", "logs"] {
+        for name in
+            ["trace.json", "catalog.json", "log.json.gz", "dialogue", "logs", "catalog.txt", "dialog.txt"]
+        {
             assert!(!is_log(Path::new(name)), "{name}");
         }
     }

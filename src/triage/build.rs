@@ -153,6 +153,8 @@ pub fn triage_of_rank(
             let (known, calls) =
                 attribution::fill(&mut one.kernels, trace, &timeline, stage, &explained, &maps);
             one.attribution = known;
+            // A mapping capture that names nothing of the stage settles nothing.
+            let mode = if one.attribution.mapped { mode } else { Mode::SingleTrace };
             let found = paths::find(&timeline, stage, (&one.kernels, &calls), catalog, classifier, facts);
             one.paths = found.rows;
             attribution::locate(&mut one.paths, &one.kernels);
@@ -191,7 +193,11 @@ pub fn triage_of_rank(
         model,
         model_code,
         server_args,
-        overlap_evidence: mode,
+        overlap_evidence: if stages.iter().any(|stage| stage.attribution.mapped) {
+            mode
+        } else {
+            Mode::SingleTrace
+        },
         conclusion: conclusion(&stages, health.get(HealthCode::IdleGap) == 0),
         traces,
         health: health.iter().map(|(code, count, detail)| HealthEntry::new(code, count, detail)).collect(),

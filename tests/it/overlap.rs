@@ -212,6 +212,12 @@ fn a_log_is_found_beside_its_trace_or_named() {
     // Beside a file that is named alone, only the log that surely belongs to it counts.
     scratch.file("capture/yesterday.log", bad);
     assert_eq!(run(&["triage", arg(&trace)]).code, 0);
+    for name in ["server_log.txt", "server.log.txt"] {
+        let log = scratch.file(&format!("capture/{name}"), bad);
+        let ran = run(&["triage", arg(&trace)]);
+        assert_eq!(ran.code, 3, "{name}: {}", ran.stderr);
+        std::fs::remove_file(log).unwrap();
+    }
     scratch.file("capture/server.log", bad);
     assert_eq!(run(&["triage", arg(&trace)]).code, 3);
 

@@ -330,6 +330,7 @@ pub fn fill(
         exact_pct: percent(exact, whole),
         inexact_pct: percent(inexact, whole),
         replayed_pct: percent(replayed, whole),
+        mapped: maps,
         notes,
     };
     (known, CallSites { places, of_activity, is_own: of_own })

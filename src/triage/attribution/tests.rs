@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::*;
 use crate::triage::Catalogs;
 use crate::triage::build::triage_of_rank;
-use crate::triage::{StageTriage, Triage};
+use crate::triage::{Mode, StageTriage, Triage};
 
 /// Writes a trace, one row at a time.
 #[derive(Default)]
@@ -196,7 +196,7 @@ fn a_replay_says_nothing_of_its_kernels_and_counts_as_such() {
     assert_eq!(sites(&triage.stages[0]), ["a:", "b:"]);
     assert!(ops(&triage).is_empty());
     assert_eq!(triage.stages[0].attribution.replayed_pct, 100.0);
-    assert_eq!(triage.mode, crate::triage::Mode::SingleTrace);
+    assert_eq!(triage.mode, Mode::SingleTrace);
 }
 
 fn recording(kernels: &[&str]) -> Rows {
@@ -213,7 +213,7 @@ fn the_recording_of_a_graph_names_its_nodes() {
     let model = "python/sglang/srt/models/m.py:10 100";
     assert_eq!(sites(&triage.stages[0]), [format!("a: {model}"), format!("b: {model}")]);
     assert!(triage.stages[0].attribution.notes.is_empty());
-    assert_eq!(triage.mode, crate::triage::Mode::MappingFormal);
+    assert_eq!(triage.mode, Mode::MappingFormal);
     let parts: Vec<&str> = triage.traces.iter().map(|entry| entry.part.as_str()).collect();
     assert_eq!(parts, ["formal", "mapping"]);
 }
@@ -299,6 +299,18 @@ fn graph_launches_in_a_mapping_run_are_reported() {
     let found: Vec<(&str, u64)> =
         triage.health.iter().map(|entry| (entry.code.as_str(), entry.count)).collect();
     assert!(found.contains(&("mapping-graphs", 1)), "{found:?}");
+}
+
+/// What a mapping capture does not name, it does not settle either.
+#[test]
+fn a_mapping_capture_that_names_nothing_makes_no_pair_of_one_trace() {
+    let formal = replay();
+    let told = |map: &Rows| {
+        let triage = explained(&formal, &[map]);
+        (triage.mode, triage.overlap_evidence, triage.stages[0].attribution.mapped)
+    };
+    assert_eq!(told(&recording(&["a", "b"])), (Mode::MappingFormal, Mode::MappingFormal, true));
+    assert_eq!(told(&eager(&["z"])), (Mode::MappingFormal, Mode::SingleTrace, false));
 }
 
 #[test]

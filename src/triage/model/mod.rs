@@ -361,6 +361,9 @@ pub struct Attribution {
     pub inexact_pct: f64,
     /// Part without a place because it ran in a graph replay.
     pub replayed_pct: f64,
+    /// Whether a mapping capture names a place of anything that ran.
+    #[serde(default)]
+    pub mapped: bool,
     /// Choices made while matching, a sentence each.
     pub notes: Vec<String>,
 }
@@ -451,7 +454,7 @@ pub struct Triage {
     pub model_code: Option<String>,
     /// Allow-listed server arguments, when known.
     pub server_args: Option<serde_json::Map<String, serde_json::Value>>,
-    /// What the overlap table rests on.
+    /// What the overlap table rests on: a pair only where the mapping capture names something that ran.
     pub overlap_evidence: Mode,
     /// What dominates, in a sentence.
     pub conclusion: String,
