@@ -105,7 +105,8 @@ fn a_gate_is_open_closed_or_named_as_unknown() {
     let state = |rows: &[Value]| of(rows, "vllm-allreduce-rmsnorm").map(|row| row["state"].clone());
     assert_eq!(state(&tp(None)), Some(json!("split")), "the collective itself shows that layers are shared");
     assert_eq!(state(&tp(Some(json!({ "tensor_parallel_size": 4 })))), Some(json!("split")));
-    assert_eq!(state(&tp(Some(json!({ "tensor_parallel_size": 1 })))), None);
+    // Arguments that the collective contradicts decide nothing.
+    assert_eq!(state(&tp(Some(json!({ "tensor_parallel_size": 1 })))), Some(json!("gate-unknown")));
 }
 
 /// W-55: the kernel that takes the time stands before those that run more often.
@@ -187,4 +188,17 @@ fn a_path_that_is_off_by_default_is_opt_in_until_its_flag_is_known() {
     }
     assert_eq!(told(Some(json!({ "enable_fused_qk_norm_rope": true }))).0, "should-apply");
     assert_eq!(told(Some(json!({ "enable_fused_qk_norm_rope": false }))).0, "off");
+}
+
+/// Arguments that what ran contradicts hide no path: the contradiction is said.
+#[test]
+fn all_reduces_beside_a_tensor_parallelism_of_one_are_said() {
+    const NORM: &str = "void flashinfer::norm::FusedAddRMSNormKernel<8u, __nv_bfloat16>(int)";
+    let layer = [(GEMM, 50), (REDUCE, 9), (NORM, 5)];
+    let args = Some(json!({ "tp_size": 1, "enable_flashinfer_allreduce_fusion": true }));
+    let served = Served { engine: "sglang/srt/models", gpu: "NVIDIA H100", layer: &layer, server_args: args };
+    let rows = served.rows("contradiction");
+    let row = of(&rows, "flashinfer-unified-allreduce-fusion").unwrap();
+    assert_eq!((&row["state"], &row["class"]), (&json!("gate-unknown"), &json!("unclear")));
+    assert!(row["evidence"][0].as_str().unwrap().contains("all-reduces ran"), "{row}");
 }

@@ -189,7 +189,11 @@ impl Gates {
             ),
             held(
                 self.tp_holds(facts),
-                "the server's tensor parallelism (server_args.json, or the files of all ranks)",
+                if denies_reductions(facts) {
+                    "the server's tensor parallelism (its arguments say 1, and all-reduces ran: are they of another run?)"
+                } else {
+                    "the server's tensor parallelism (server_args.json, or the files of all ranks)"
+                },
                 "more tensor parallelism",
             ),
             held(
@@ -210,7 +214,11 @@ impl Gates {
 
     fn tp_holds(&self, facts: &Facts<'_>) -> Option<bool> {
         let Some(least) = self.tp else { return Some(true) };
-        if let Some(size) = argument(facts, &["tp_size", "tensor_parallel_size"]) {
+        // Arguments that what ran contradicts close nothing.
+        if denies_reductions(facts) {
+            return None;
+        }
+        if let Some(size) = argument(facts, &TP) {
             return Some(size >= least);
         }
         if (facts.reduces && least <= 2) || facts.tp_files.is_some_and(|size| u64::from(size) >= least) {
@@ -353,6 +361,14 @@ fn names(model: &str, part: &str) -> bool {
     })
 }
 
+/// Arguments that tell the tensor parallelism.
+const TP: [&str; 2] = ["tp_size", "tensor_parallel_size"];
+
+/// Whether the arguments say that one GPU holds a layer, and all-reduces ran all the same.
+fn denies_reductions(facts: &Facts<'_>) -> bool {
+    facts.reduces && argument(facts, &TP).is_some_and(|size| size < 2)
+}
+
 fn argument(facts: &Facts<'_>, keys: &[&str]) -> Option<u64> {
     let args = facts.server_args?;
     keys.iter().find_map(|key| args.get(*key).and_then(Value::as_u64))
@@ -457,6 +473,14 @@ mod tests {
         let args: Map<String, Value> = serde_json::from_str(r#"{"tensor_parallel_size": 2}"#).unwrap();
         let told = Facts { server_args: Some(&args), tp_files: Some(8), ..Facts::default() };
         assert_eq!(gates.judge(&told), Gate::Closed, "what the server says comes first");
+        let args: Map<String, Value> = serde_json::from_str(r#"{"tp_size": 1}"#).unwrap();
+        let shared = Gates { tp: Some(2), ..Gates::default() };
+        let alone = Facts { server_args: Some(&args), ..Facts::default() };
+        assert_eq!(shared.judge(&alone), Gate::Closed);
+        let Gate::Unknown(says) = shared.judge(&Facts { reduces: true, ..alone }) else {
+            panic!("it is said")
+        };
+        assert!(says.contains("all-reduces ran"), "{says}");
     }
 
     #[test]
