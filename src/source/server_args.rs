@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// Arguments that identify the model, its parallelism and the paths that flags switch, and variables that switch paths
 /// where a server tells of its environment. None holds a secret. A point leads into an object.
-const ALLOWED: [&str; 66] = [
+const ALLOWED: &[&str] = &[
     "SGLANG_BLACKWELL_OVERLAP_SHARED_EXPERTS_OUTSIDE_SBO",
     "SGLANG_DISAGG_STAGING_BUFFER",
     "SGLANG_ENABLE_FUSED_QKNORM_ROPE",
@@ -115,7 +115,7 @@ pub fn allowed_server_args<'v>(value: &'v Value) -> Map<String, Value> {
         if let Some(value) =
             found.filter(|value| value.is_string() || value.is_number() || value.is_boolean())
         {
-            kept.insert(key.to_owned(), value.clone());
+            kept.insert((*key).to_owned(), value.clone());
         }
     }
     let compilation = nested.and_then(|inner| inner.get("compilation_config"));
