@@ -202,3 +202,15 @@ fn all_reduces_beside_a_tensor_parallelism_of_one_are_said() {
     assert_eq!((&row["state"], &row["class"]), (&json!("gate-unknown"), &json!("unclear")));
     assert!(row["evidence"][0].as_str().unwrap().contains("all-reduces ran"), "{row}");
 }
+
+/// Where the catalog knows the pull request that brought a path in, the report says since when it is there.
+#[test]
+fn a_path_is_there_since_the_pull_request_that_is_known() {
+    let layer =
+        [(GEMM, 50), ("void vllm::norm_router_gemm_kernel<__nv_bfloat16, 7168>(float*)", 9), (GEMM, 50)];
+    let served = Served { engine: "vllm/v1/worker", gpu: "NVIDIA B200", layer: &layer, server_args: None };
+    let scratch = Scratch::new("since");
+    let trace = scratch.file("capture/t-TP-0.trace.json", served.trace());
+    let page = run(&["triage", arg(&trace), "--format", "markdown"]).stdout;
+    assert!(page.contains("vLLM has it since vllm-project/vllm"), "{page}");
+}
