@@ -186,6 +186,8 @@ fn a_server_of_no_known_framework_hides_no_path() {
                 ("fused-moe-activation-requant", "active", 58, 0, "on"),
                 ("fused-moe-grouped-topk-gate", "active", 58, 0, "on"),
                 ("fused-residual-add-rmsnorm", "split", 0, 122, "mainline-elsewhere"),
+                // Its latent cache is written behind the rotation.
+                ("vllm-mla-rope-kvcache-cat", "split", 0, 61, "mainline-elsewhere"),
                 ("vllm-rmsnorm-quant", "split", 0, 183, "mainline-elsewhere"),
                 ("vllm-silu-mul-quant", "split", 0, 61, "mainline-elsewhere"),
             ],
