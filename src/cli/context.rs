@@ -216,6 +216,11 @@ impl Context {
         Ok(capture)
     }
 
+    /// The directory of the user's own catalogs.
+    pub fn own_catalog(&self) -> Option<&Path> {
+        self.catalog.as_deref()
+    }
+
     /// The catalogs: what is compiled in, and what the user adds.
     pub fn catalogs(&self) -> Result<Catalogs, CliError> {
         self.catalogs_or(None)

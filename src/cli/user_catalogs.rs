@@ -50,10 +50,10 @@ fn read(folder: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
     }
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = File::open(&path).map_err(|error| failed(&path, &error))?;
-        file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(|error| failed(&path, &error))?;
-        if text.len() as u64 > MOST_BYTES {
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(&path, &error))?;
+        if bytes.len() as u64 > MOST_BYTES {
             let place = format!("{}: more than {MOST_BYTES} bytes", path.display());
             return Err(CliError::usage(
                 "the catalog is too large",
@@ -61,6 +61,10 @@ fn read(folder: &Path) -> Result<Vec<(PathBuf, String)>, CliError> {
                 "split it, or remove what is no entry",
             ));
         }
+        let Ok(text) = String::from_utf8(bytes) else {
+            let place = format!("{}: it is not UTF-8 text", path.display());
+            return Err(CliError::usage("cannot use the catalog", place, "save it as UTF-8"));
+        };
         files.push((path, text));
     }
     Ok(files)

@@ -92,7 +92,7 @@ fn explain(error: &serde_yaml::Error, text: &str, path: &Path) -> YamlError {
             let key = key.as_deref().unwrap_or("a key");
             (format!("`{key}` stands twice"), Some("put what both hold under one of them".to_owned()))
         }
-        other => (first_line(&other.to_string()), None),
+        other => own_words(first_line(&other.to_string()), text),
     };
     YamlError {
         path: path.to_owned(),
@@ -101,6 +101,29 @@ fn explain(error: &serde_yaml::Error, text: &str, path: &Path) -> YamlError {
         message,
         help,
     }
+}
+
+/// What the parser says in its own terms, in those of whoever writes the file.
+fn own_words(message: String, text: &str) -> (String, Option<String>) {
+    let is_empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let (message, help) = match message.as_str() {
+        "unexpected end of input" if is_empty => {
+            ("there is nothing in the file", "write what it should hold")
+        }
+        words if words.starts_with("multiple YAML documents") => (
+            "a second document begins here",
+            "remove the line `---`, or give each document a file of its own",
+        ),
+        "invalid u64" | "invalid u32" | "invalid u16" | "invalid usize" => {
+            ("this is no whole number from 0 on", "write digits alone")
+        }
+        "invalid i64" | "invalid i32" => ("this is no whole number", "write digits alone"),
+        "expected string scalar" => ("one word or text belongs here", "write it behind the colon"),
+        "expected sequence start" => ("a list belongs here", "write it in brackets: [a, b]"),
+        "expected mapping start" => ("keys with their values belong here", "write them as `key: value`"),
+        _ => return (message, None),
+    };
+    (message.to_owned(), Some(help.to_owned()))
 }
 
 /// The key whose value is missing at a place: the parser points at the colon, or behind it.
@@ -227,6 +250,30 @@ mod tests {
         assert_eq!(error.place(), "p.yaml:2:1");
         assert_eq!(error.message, "unknown key `bseline`");
         assert_eq!(error.help.as_deref(), Some("did you mean `baseline`?"));
+    }
+
+    #[test]
+    fn what_is_no_document_is_told_in_our_words() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "only what is refused is tested")]
+        struct Count {
+            tp: u64,
+            #[serde(default)]
+            list: Vec<String>,
+        }
+        for (text, message) in [
+            ("", "there is nothing in the file"),
+            ("# a comment\n\n", "there is nothing in the file"),
+            ("tp: 1\n---\ntp: 2\n", "a second document begins here"),
+            ("tp: -1\n", "this is no whole number from 0 on"),
+            ("tp: many\n", "this is no whole number from 0 on"),
+            ("tp: 1\nlist: a\n", "a list belongs here"),
+            ("text\n", "keys with their values belong here"),
+        ] {
+            let error = from_str::<Count>(text, Path::new("p.yaml")).unwrap_err();
+            assert_eq!(error.message, message, "{text:?}");
+            assert!(error.help.is_some(), "{text:?}");
+        }
     }
 
     #[test]

@@ -350,6 +350,10 @@ fn a_users_catalog_is_as_strict_as_ours() {
             1,
             "it needs a name that is its fused kernel and one that is not",
         ),
+        ("origin: mainline", "origin: mainline\n  as-of: 2999-01-01", 1, "its day, 2999-01-01, has not come"),
+        ("origin: mainline", "origin: mainline\n  pr: [12]", 2, "`12` names no pull request"),
+        ("[mine/finalize.cu]", "[/mine/finalize.cu]", 2, "is no path inside a repository"),
+        ("on: [my-finalize]", "on: my-finalize", 2, "a list belongs here"),
         ("    from: [my own server]\n", "", 1, "its examples do not say where the names come from"),
         (
             "_rms_norm_fwd_fused]]\n    not-split",
@@ -386,4 +390,57 @@ fn a_users_catalog_is_as_strict_as_ours() {
     assert_eq!(tried("notes.txt", "no catalog").code, 2);
     assert_eq!(run(&["catalog", "test", arg(&scratch.path("absent"))]).code, 5);
     assert_eq!(run(&["catalog", "list", "--catalog", arg(&scratch.path("absent"))]).code, 5);
+}
+
+#[test]
+fn a_catalog_in_another_encoding_is_a_mistake_with_its_remedy() {
+    let scratch = Scratch::new("catalog-encoding");
+    let folder = scratch.path("mine");
+    std::fs::create_dir_all(&folder).unwrap();
+    let latin1: Vec<u8> = MINE.replace("Finalisation", "Gew\u{e4}hr").chars().map(|c| c as u8).collect();
+    let utf16: Vec<u8> = MINE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [&[0xff, 0xfe][..], &utf16[..]].concat();
+    for bytes in [latin1, utf16] {
+        std::fs::write(folder.join("fusions-mine.yaml"), bytes).unwrap();
+        let tested = run(&["catalog", "test", arg(&folder)]);
+        assert_eq!(tested.code, 2, "{}", tested.stderr);
+        assert!(tested.stderr.contains("it is not UTF-8 text\n  help: save it as UTF-8"), "{}", tested.stderr);
+    }
+}
+
+#[test]
+fn lint_of_a_users_catalog_says_what_runs_the_examples() {
+    let scratch = Scratch::new("catalog-lint-user");
+    scratch.file("mine/fusions-mine.yaml", MINE);
+    let folder = scratch.path("mine");
+    let lint = run(&["catalog", "lint", "--catalog", arg(&folder)]);
+    assert_eq!(lint.code, 0, "{}", lint.stdout);
+    let hint = format!("Examples are run by `profgate catalog test {}`.\n", arg(&folder));
+    assert!(lint.stdout.ends_with(&hint), "{}", lint.stdout);
+}
+
+#[test]
+fn a_name_that_is_empty_is_no_kernel() {
+    for name in ["", "  "] {
+        let matched = run(&["catalog", "match", name]);
+        assert_eq!((matched.code, matched.stdout.as_str()), (2, ""), "{}", matched.stderr);
+        assert!(matched.stderr.starts_with("error: there is no name to match\n"), "{}", matched.stderr);
+    }
+}
+
+#[test]
+fn foreign_text_begins_nothing_on_a_page() {
+    let scratch = Scratch::new("catalog-pages-foreign");
+    let text = MINE
+        .replace("name: Finalisation of mine", "name: \"<img src=x> [a](http://b) | c\\n# d\"")
+        .replace("source-paths: [mine/finalize.cu]", "source-paths: [\"mine/`<b>`.cu\"]");
+    scratch.file("mine/fusions-mine.yaml", &text);
+    let (folder, pages) = (scratch.path("mine"), scratch.path("pages"));
+    let made = run(&["catalog", "pages", "-o", arg(&pages), "--catalog", arg(&folder)]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let page = std::fs::read_to_string(pages.join("fusions-mine.md")).unwrap();
+    assert!(page.contains("&lt;img src=x> \\[a\\](http://b) \\| c # d"), "{page}");
+    for wrong in ["<img", "[a](http", "\n# d", "`mine/`"] {
+        assert!(!page.contains(wrong), "{wrong}: {page}");
+    }
 }

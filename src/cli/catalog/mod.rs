@@ -22,6 +22,10 @@ pub fn run(args: &CatalogArgs, context: &Context) -> Result<u8, CliError> {
     let text = match &args.command {
         CatalogCommand::List(list) => list::render(&context.catalogs()?, list)?,
         CatalogCommand::Show(show) => show::render(&context.catalogs()?, show)?,
+        CatalogCommand::Match(args) if args.name.trim().is_empty() => {
+            let help = "give a kernel's name as a trace has it: profgate catalog match '_rms_norm_fwd_fused'";
+            return Err(CliError::usage("there is no name to match", "NAME is empty", help));
+        }
         CatalogCommand::Match(args) => explain::render(&context.catalogs()?, args),
         CatalogCommand::Stale(stale) => stale::render(&context.catalogs()?.paths, stale),
         CatalogCommand::Lint => return verify::lint(&context.catalogs()?, context),

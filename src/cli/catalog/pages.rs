@@ -6,6 +6,7 @@ use std::path::Path;
 use super::show;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::common::text::printable;
 use crate::publish::files::write_output;
 use crate::triage::paths::{Entry, Origin, PathCatalog, PathKind};
 
@@ -39,13 +40,27 @@ fn page_name(file: &Path) -> String {
     format!("{stem}.md")
 }
 
-/// Foreign text in a table: no cell may end the row.
+/// Foreign text as text: it begins no tag, link or line of its own. What stands in backticks stays code.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in printable(&text.replace('\n', " ")).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '[' | ']' | '\\' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same for a table that is made: no cell may end the row.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
 fn code(values: &[String]) -> String {
-    values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")
+    let quoted = |value: &String| format!("`{}`", printable(value).replace('`', "'"));
+    values.iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 
 fn index(paths: &PathCatalog) -> String {
@@ -66,12 +81,12 @@ fn index(paths: &PathCatalog) -> String {
         let _ = writeln!(
             out,
             "| [{}]({}) | {} | {} | {} | {} |",
-            cell(&topic.title),
+            cell(&plain(&topic.title)),
             page_name(&topic.file),
             number(&of),
             number(&|entry| of(entry) && entry.claims()),
             number(&|entry| of(entry) && entry.origin == Origin::InFlight),
-            cell(&topic.about),
+            cell(&plain(&topic.about)),
         );
     }
     out.push_str(
@@ -86,7 +101,7 @@ fn index(paths: &PathCatalog) -> String {
             entry.id,
             page_name(&entry.file),
             entry.id,
-            cell(&entry.name),
+            cell(&plain(&entry.name)),
             entry.frameworks.join(", "),
             entry.origin.as_str(),
         );
@@ -96,7 +111,9 @@ fn index(paths: &PathCatalog) -> String {
 
 fn page(paths: &PathCatalog, title: &str, about: &str, entries: &[&Entry]) -> String {
     let mut out = format!(
-        "{MADE}\n\n# {title}\n\n{about}\n\n| Path | What it does | Frameworks | Origin | Told by | Switched by |\n|:--|:--|:--|:--|:--|:--|\n"
+        "{MADE}\n\n# {}\n\n{}\n\n| Path | What it does | Frameworks | Origin | Told by | Switched by |\n|:--|:--|:--|:--|:--|:--|\n",
+        plain(title),
+        plain(about),
     );
     for entry in entries {
         let switches: Vec<String> = entry.flags.on.iter().chain(&entry.flags.off).cloned().collect();
@@ -105,7 +122,7 @@ fn page(paths: &PathCatalog, title: &str, about: &str, entries: &[&Entry]) -> St
             "| [`{}`](#{}) | {} | {} | {} | {} | {} |",
             entry.id,
             entry.id,
-            cell(&format!("{}. {}", entry.name, entry.summary)),
+            cell(&plain(&format!("{}. {}", entry.name, entry.summary))),
             entry.frameworks.join(", "),
             entry.origin.as_str(),
             told_by(entry),
@@ -113,7 +130,8 @@ fn page(paths: &PathCatalog, title: &str, about: &str, entries: &[&Entry]) -> St
         );
     }
     for entry in entries {
-        let _ = write!(out, "\n## {}\n\n{}. {}\n\n", entry.id, entry.name, entry.summary);
+        let _ =
+            write!(out, "\n## {}\n\n{}\n\n", entry.id, plain(&format!("{}. {}", entry.name, entry.summary)));
         for (what, value) in details(paths, entry) {
             if !value.is_empty() {
                 let _ = writeln!(out, "- {what}: {value}");
@@ -145,8 +163,10 @@ fn details(paths: &PathCatalog, entry: &Entry) -> Vec<(&'static str, String)> {
         .filter_map(|id| paths.entry(id))
         .map(|other| format!("[`{}`]({}#{})", other.id, page_name(&other.file), other.id))
         .collect();
-    let toggles: Vec<String> =
-        paths.toggles_of(&entry.id).map(|toggle| format!("`{}`: {}", toggle.name, toggle.says())).collect();
+    let toggles: Vec<String> = paths
+        .toggles_of(&entry.id)
+        .map(|toggle| format!("{}: {}", code(std::slice::from_ref(&toggle.name)), plain(&toggle.says())))
+        .collect();
     vec![
         ("On when these run", code(&owned(paths.on_parts(entry)))),
         ("Split when these run in a row", code(&paths.ladders(entry))),
@@ -163,7 +183,7 @@ fn details(paths: &PathCatalog, entry: &Entry) -> Vec<(&'static str, String)> {
         ("Takes over from", succeeds.join(", ")),
         ("Pull request", code(&entry.pr)),
         ("As of", entry.as_of.map_or_else(String::new, |date| date.to_string())),
-        ("To check", entry.check.clone().unwrap_or_default()),
+        ("To check", plain(entry.check.as_deref().unwrap_or_default())),
         ("Code", code(&entry.source_paths)),
         ("Symbols", code(&entry.symbols)),
     ]
@@ -183,11 +203,11 @@ fn toggles(paths: &PathCatalog) -> String {
             .collect();
         let _ = writeln!(
             out,
-            "| `{}` | {} | {} | {} | {} | {} |",
-            cell(&toggle.name),
-            toggle.framework,
+            "| {} | {} | {} | {} | {} | {} |",
+            cell(&code(std::slice::from_ref(&toggle.name))),
+            cell(&plain(&toggle.framework)),
             toggle.kind.as_str(),
-            cell(&toggle.says()),
+            cell(&plain(&toggle.says())),
             links.join(", "),
             cell(&code(&toggle.source_paths)),
         );

@@ -5,16 +5,23 @@ use std::path::Path;
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::common::date::Date;
 use crate::common::text::{count, printable};
 use crate::triage::Catalogs;
 use crate::triage::paths::{Problem, failed_family_examples};
 
 /// Entries that are incomplete. Ends with 1 when there are any.
 pub fn lint(catalogs: &Catalogs, context: &Context) -> Result<u8, CliError> {
-    let problems = catalogs.paths.problems();
+    let mut problems = catalogs.paths.problems();
+    problems.extend(from_the_future(catalogs, &|_| true));
     let entries = counted(catalogs.paths.entries().len(), "path");
     let toggles = counted(catalogs.paths.toggles().len(), "toggle");
-    report(&problems, &format!("{entries} and {toggles}: every entry is complete."), context)
+    let mut sound = format!("{entries} and {toggles}: every entry is complete.");
+    if let Some(folder) = context.own_catalog() {
+        // Writing to a String cannot fail.
+        let _ = write!(sound, " Examples are run by `profgate catalog test {}`.", folder.display());
+    }
+    report(&problems, &sound, context)
 }
 
 /// Entries of a directory that are incomplete, and examples that do not hold: its own, and built-in ones that an
@@ -23,6 +30,7 @@ pub fn test(catalogs: &Catalogs, folder: &Path, context: &Context) -> Result<u8,
     let is_own = |file: &Path| file.starts_with(folder);
     let mut problems: Vec<Problem> =
         catalogs.paths.problems().into_iter().filter(|problem| is_own(&problem.file)).collect();
+    problems.extend(from_the_future(catalogs, &is_own));
     problems.extend(catalogs.paths.failed_examples(&catalogs.classifier));
     problems.extend(failed_family_examples(&catalogs.classifier));
     let overridden = overrides(catalogs);
@@ -42,6 +50,20 @@ pub fn test(catalogs: &Catalogs, folder: &Path, context: &Context) -> Result<u8,
         ),
         context,
     )
+}
+
+/// Entries whose facts were looked up on a day that has not come.
+fn from_the_future(catalogs: &Catalogs, is_meant: &dyn Fn(&Path) -> bool) -> Vec<Problem> {
+    let today = Date::today();
+    let entries = catalogs.paths.entries().iter().filter(|entry| is_meant(&entry.file));
+    let late = entries.filter_map(|entry| Some((entry, entry.as_of.filter(|day| *day > today)?)));
+    late.map(|(entry, day)| Problem {
+        file: entry.file.clone(),
+        line: entry.line,
+        id: entry.id.clone(),
+        message: format!("its day, {day}, has not come; nobody can have looked it up"),
+    })
+    .collect()
 }
 
 /// What of the built-in catalogs a directory took the place of, a line each.

@@ -119,7 +119,7 @@ impl PathCatalog {
                     }
                 }
                 for toggle in document.toggles {
-                    let toggle = toggle.compile(path);
+                    let toggle = toggle.compile(path)?;
                     let at = format!("{}:{}", path.display(), toggle.line);
                     if let Some(first) = names.insert(toggle.name.clone(), at) {
                         return Err(taken(
@@ -165,6 +165,15 @@ impl PathCatalog {
             )),
         };
         for entry in &self.entries {
+            if entry.same_as.as_ref() == Some(&entry.id) {
+                return Err(YamlError {
+                    path: entry.file.clone(),
+                    line: entry.line,
+                    column: entry.column,
+                    message: format!("`{}` is said to be the same as itself", entry.id),
+                    help: Some("name another entry under `same-as`, or remove it".to_owned()),
+                });
+            }
             if let Some(to) = &entry.same_as
                 && self.entry(to).is_none_or(|head| head.same_as.is_some())
             {

@@ -10,6 +10,7 @@ use super::entry::{Entry, OffWhere, Origin, PathExamples, PathKind, Toggle, Togg
 use super::gates::{Gates, Vendor};
 use super::needs::{Library, ModelKind};
 use super::parts::{Matcher, Part, PartIx};
+use super::refuse::{in_the_sources, pull_request};
 use crate::common::date::Date;
 use crate::common::text::nearest;
 use crate::common::yaml::{self, Spanned, YamlError};
@@ -84,7 +85,8 @@ pub(super) struct EntryYaml {
     origin: Origin,
     /// Pull requests that carry it or carried it.
     #[serde(default)]
-    pr: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pr: Vec<Spanned<String>>,
     /// The day on which its facts were looked up, when not that of the file.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -179,9 +181,11 @@ struct FlagsYaml {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct GatesYaml {
     /// GPUs that share each layer, at least.
-    tp: Option<u64>,
+    #[schemars(with = "Option<u64>")]
+    tp: Option<Spanned<u64>>,
     /// GPUs that share the experts, at least.
-    ep: Option<u64>,
+    #[schemars(with = "Option<u64>")]
+    ep: Option<Spanned<u64>>,
     /// Parts of the model's name, one of which must be in it.
     models: Vec<String>,
     /// Parts of the model's name, none of which may be in it.
@@ -215,7 +219,8 @@ pub(super) struct ToggleYaml {
     /// What it does to them, in a sentence.
     effect: String,
     /// Where it is read.
-    source_paths: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    source_paths: Vec<Spanned<String>>,
     /// Whether it switches a compile pass, which does nothing to code that is not compiled.
     #[serde(default)]
     compiled: bool,
@@ -263,6 +268,14 @@ pub(super) fn part(
     classifier: &Classifier,
 ) -> Result<Part, YamlError> {
     let place = Spanned::new((), matchers.referenced, matchers.defined);
+    if matchers.value.is_empty() {
+        return Err(YamlError::at(
+            path,
+            &place,
+            format!("part `{name}` has no matcher, so no kernel is one"),
+        )
+        .with_help("give it one, such as { role: [norm], words: [rms norm] }, or remove it"));
+    }
     let matchers = matchers
         .value
         .into_iter()
@@ -330,6 +343,16 @@ impl EntryYaml {
             (&self.symbols, "symbol"),
         ] {
             yaml::each_once(path, list, what)?;
+        }
+        in_the_sources(path, &self.source_paths)?;
+        self.pr.iter().try_for_each(|one| pull_request(path, one))?;
+        let shares = [("tp", &self.gates.tp), ("ep", &self.gates.ep)];
+        for (key, least) in shares.into_iter().filter_map(|(key, least)| Some((key, least.as_ref()?))) {
+            if least.value < 2 {
+                let message = format!("`{key}: {}` holds on every server", least.value);
+                return Err(YamlError::at(path, least, message)
+                    .with_help("give the number of GPUs that it needs at least, 2 or more, or remove it"));
+            }
         }
         let find = |name: &Spanned<String>| -> Result<PartIx, YamlError> {
             let names = || parts.iter().map(|part| part.name.as_str());
@@ -408,7 +431,7 @@ impl EntryYaml {
             kind: self.kind,
             frameworks: values(self.frameworks),
             origin: self.origin,
-            pr: self.pr,
+            pr: values(self.pr),
             as_of,
             check: self.check,
             summary: self.summary,
@@ -418,8 +441,8 @@ impl EntryYaml {
             source_paths: values(self.source_paths),
             symbols: values(self.symbols),
             gates: Gates {
-                tp: self.gates.tp,
-                ep: self.gates.ep,
+                tp: self.gates.tp.map(|least| least.value),
+                ep: self.gates.ep.map(|least| least.value),
                 models: self.gates.models,
                 not_models: self.gates.not_models,
                 quantisation: self.gates.quantisation,
@@ -435,8 +458,9 @@ impl EntryYaml {
 }
 
 impl ToggleYaml {
-    pub(super) fn compile(self, path: &Path) -> Toggle {
-        Toggle {
+    pub(super) fn compile(self, path: &Path) -> Result<Toggle, YamlError> {
+        in_the_sources(path, &self.source_paths)?;
+        Ok(Toggle {
             line: self.name.referenced.line(),
             column: self.name.referenced.column(),
             compiled: self.compiled,
@@ -447,8 +471,8 @@ impl ToggleYaml {
             kind: self.kind,
             affects: self.affects,
             effect: self.effect,
-            source_paths: self.source_paths,
-        }
+            source_paths: values(self.source_paths),
+        })
     }
 }
 

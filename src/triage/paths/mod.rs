@@ -16,6 +16,7 @@ mod lookup;
 mod needs;
 mod off;
 mod parts;
+mod refuse;
 mod rows;
 mod sequence;
 mod similar;
