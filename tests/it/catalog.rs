@@ -404,7 +404,11 @@ fn a_catalog_in_another_encoding_is_a_mistake_with_its_remedy() {
         std::fs::write(folder.join("fusions-mine.yaml"), bytes).unwrap();
         let tested = run(&["catalog", "test", arg(&folder)]);
         assert_eq!(tested.code, 2, "{}", tested.stderr);
-        assert!(tested.stderr.contains("it is not UTF-8 text\n  help: save it as UTF-8"), "{}", tested.stderr);
+        assert!(
+            tested.stderr.contains("it is not UTF-8 text\n  help: save it as UTF-8"),
+            "{}",
+            tested.stderr
+        );
     }
 }
 
