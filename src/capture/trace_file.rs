@@ -107,7 +107,7 @@ pub fn verify(path: &Path, limits: Limits) -> Result<Verified, Failure> {
     };
     match defect {
         Some(Defect::CutOff) => return Ok(Verified::Open("its gzip data end early".to_owned())),
-        Some(Defect::Damaged | Defect::SecondDocument) => {
+        Some(Defect::Damaged | Defect::SecondDocument | Defect::WindowTooLarge) => {
             return Ok(Verified::Open("its gzip data are damaged".to_owned()));
         }
         Some(Defect::TrailingData) | None => {}

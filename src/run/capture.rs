@@ -331,7 +331,9 @@ pub(super) fn read_one(
         source::pour(&candidate.path, limits, inflating, |piece| reader.feed(piece))?.map_err(no_trace)?;
     let mut trace = reader.finish().or_else(|error| match (error, poured.defect) {
         // Nothing of the JSON survived the cut; the cut is the news.
-        (TraceError::Empty, Some(Defect::CutOff | Defect::Damaged)) => Ok(Trace::default()),
+        (TraceError::Empty, Some(Defect::CutOff | Defect::Damaged | Defect::WindowTooLarge)) => {
+            Ok(Trace::default())
+        }
         (error, _) => Err(no_trace(error)),
     })?;
     match poured.defect {
@@ -341,6 +343,9 @@ pub(super) fn read_one(
         Some(Defect::Damaged) => {
             trace.health.count(HealthCode::Damaged, || "the compressed data are damaged".to_owned())
         }
+        Some(Defect::WindowTooLarge) => trace.health.count(HealthCode::Damaged, || {
+            "the zstd data look back farther than 100 MB: compress the file again without `--long`".to_owned()
+        }),
         Some(Defect::TrailingData) => {
             trace.health.count(HealthCode::TrailingData, || "bytes follow the compressed data".to_owned());
         }

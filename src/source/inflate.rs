@@ -6,6 +6,7 @@
 use std::io::Read;
 
 use flate2::bufread::GzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::stored::Stored;
@@ -17,6 +18,8 @@ pub enum Defect {
     CutOff,
     /// The compressed data are wrong, or their checksum is.
     Damaged,
+    /// The compressed data look back farther than this reader remembers, as `zstd --long` makes them.
+    WindowTooLarge,
     /// Bytes follow the compressed data.
     TrailingData,
     /// More JSON follows the compressed data.
@@ -66,13 +69,15 @@ pub struct Inflater<'r> {
     part: Option<Part<'r>>,
     /// What was wrong so far.
     pub defect: Option<Defect>,
+    /// Whether nothing behind the part at hand can be read.
+    is_broken: bool,
 }
 
 impl<'r> Inflater<'r> {
     /// Begins with a file, of which nothing but its first bytes may have been looked at.
     pub fn new(mut stored: Stored<'r>) -> Self {
         let is_compressed = matches!(Format::of(stored.peek(4)), Format::Gzip | Format::Zstd);
-        let mut inflater = Self { part: None, defect: None };
+        let mut inflater = Self { part: None, defect: None, is_broken: false };
         inflater.part = Some(if is_compressed { inflater.next_part(stored) } else { Part::Plain(stored) });
         inflater
     }
@@ -110,6 +115,7 @@ impl<'r> Inflater<'r> {
                 Err(_) => (0, self.broken(decoder.into_inner())),
             },
             Part::Zstd(mut decoder, mut stored) => match read_frame(&mut decoder, &mut stored, room) {
+                Some(0) if self.is_broken => (0, Part::End(stored)),
                 Some(0) if decoder.is_finished() => {
                     if decoder.get_checksum_from_data() != decoder.get_calculated_checksum()
                         && decoder.get_checksum_from_data().is_some()
@@ -119,7 +125,13 @@ impl<'r> Inflater<'r> {
                     (0, self.next_part(stored))
                 }
                 Some(read) => (read, Part::Zstd(decoder, stored)),
-                None => (0, self.broken(stored)),
+                None => {
+                    self.count_broken(&stored);
+                    // What was inflated before waits in the decoder's window until its frame ends.
+                    let is_ended =
+                        decoder.decode_blocks(EMPTY_LAST_BLOCK, BlockDecodingStrategy::All).unwrap_or(false);
+                    (0, if is_ended { Part::Zstd(decoder, stored) } else { Part::End(stored) })
+                }
             },
             Part::End(stored) => {
                 self.part = Some(Part::End(stored));
@@ -142,6 +154,10 @@ impl<'r> Inflater<'r> {
                         Ok(()) => return Part::Zstd(Box::new(decoder), stored),
                         Err(error) => match skippable(&error) {
                             Some(length) if skip(&mut stored, length) => {}
+                            _ if matches!(error, FrameDecoderError::WindowSizeTooBig { .. }) => {
+                                self.defect = self.defect.or(Some(Defect::WindowTooLarge));
+                                return Part::End(stored);
+                            }
                             _ => return self.broken(stored),
                         },
                     }
@@ -158,11 +174,19 @@ impl<'r> Inflater<'r> {
     }
 
     fn broken(&mut self, stored: Stored<'r>) -> Part<'r> {
-        let defect = if stored.is_at_end { Defect::CutOff } else { Defect::Damaged };
-        self.defect = self.defect.or(Some(defect));
+        self.count_broken(&stored);
         Part::End(stored)
     }
+
+    fn count_broken(&mut self, stored: &Stored<'r>) {
+        let defect = if stored.is_at_end { Defect::CutOff } else { Defect::Damaged };
+        self.defect = self.defect.or(Some(defect));
+        self.is_broken = true;
+    }
 }
+
+/// The last block of a zstd frame, with nothing in it, and room for a checksum.
+const EMPTY_LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
 fn trailing(bytes: &[u8]) -> Defect {
     match bytes.iter().find(|byte| **byte != 0 && !byte.is_ascii_whitespace()) {
@@ -180,8 +204,7 @@ fn read_frame(decoder: &mut FrameDecoder, stored: &mut Stored<'_>, room: &mut [u
 }
 
 /// How long the frame is that is there to be skipped.
-fn skippable(error: &ruzstd::decoding::errors::FrameDecoderError) -> Option<u64> {
-    use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+fn skippable(error: &FrameDecoderError) -> Option<u64> {
     match error {
         FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. }) => {
             Some(u64::from(*length))

@@ -175,13 +175,17 @@ impl Tap<'_> {
         full: &SyncSender<(Vec<u8>, usize)>,
         empty: &Receiver<Vec<u8>>,
     ) -> Result<Poured, SourceError> {
-        for mut piece in empty {
+        while let Ok(mut piece) = empty.recv() {
             let filled = self.fill(&mut piece)?;
-            if filled == 0 || full.send((piece, filled)).is_err() {
+            if filled == 0 {
+                return self.finish();
+            }
+            if full.send((piece, filled)).is_err() {
                 break;
             }
         }
-        self.finish()
+        // Nobody listens any more, nor asks for what is left, which may have no end.
+        Ok(Poured { sha256: String::new(), defect: self.inflater.defect })
     }
 
     fn fill(&mut self, piece: &mut [u8]) -> Result<usize, SourceError> {
@@ -301,6 +305,35 @@ mod tests {
             let opened = inflated(&stored[..stored.len() / 2]);
             assert_eq!(opened.defect, Some(Defect::CutOff));
             assert!(!opened.bytes.is_empty() && text().starts_with(&opened.bytes));
+        }
+    }
+
+    #[test]
+    fn a_cut_frame_keeps_what_its_window_holds() {
+        let stored = zstd(&text());
+        let opened = inflated(&stored[..stored.len() - 9]);
+        assert_eq!(opened.defect, Some(Defect::CutOff));
+        // A block of zstd is 128 KiB at most.
+        assert!(opened.bytes.len() + (128 << 10) >= text().len(), "{}", opened.bytes.len());
+    }
+
+    #[test]
+    fn who_stops_listening_ends_a_stream_that_has_no_end() {
+        struct Endless(u64);
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                self.0 += buffer.len() as u64;
+                assert!(self.0 < 64 << 20, "nobody asked for so much");
+                buffer.fill(b'y');
+                Ok(buffer.len())
+            }
+        }
+        for inflating in [Inflating::Here, Inflating::Beside] {
+            let stopped =
+                pour_from(Box::new(Endless(0)), None, Path::new("-"), Limits::default(), inflating, |_| {
+                    Err("no trace")
+                });
+            assert_eq!(stopped.unwrap().unwrap_err(), "no trace");
         }
     }
 

@@ -25,6 +25,31 @@ pub enum Category {
     Other,
 }
 
+/// Categories of Kineto that are no GPU work though their rows may name a stream or what they wait for.
+const NO_WORK: [&[u8]; 16] = [
+    b"cuda_sync",
+    b"overhead",
+    b"Trace",
+    b"ac2g",
+    b"fwdbwd",
+    b"async",
+    b"async_cpu_op",
+    b"async_gpu",
+    b"External",
+    b"external_correlation",
+    b"cpu_instant_event",
+    b"python",
+    b"collective_comm",
+    b"cuda_profiler_range",
+    b"gpu_pm_counter",
+    b"instant",
+];
+
+/// Whether a category is one that profgate knows and has no use for.
+pub fn is_no_work(cat: &[u8]) -> bool {
+    NO_WORK.contains(&cat)
+}
+
 impl Category {
     /// Reads `cat`; spellings since 2021 differ in case and in the prefix `gpu_`.
     ///

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::category::Category;
+use super::category::{self, Category};
 use super::health::HealthCode;
 use super::loss;
 use super::model::{
@@ -31,6 +31,9 @@ pub const MAX_NAMES: usize = 8_000_000;
 
 /// Most bytes of all distinct names together.
 const MAX_NAMES_BYTES: usize = 1 << 30;
+
+/// Most bytes of a damaged value that a sentence repeats.
+const MAX_TOLD_BYTES: usize = 40;
 
 /// Why bytes are no trace at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +117,9 @@ impl Decoder {
             self.merged_from(rank);
         }
         if !is_complete {
+            if !row.ph.is_some_and(wire::is_phase) {
+                self.lose_unreadable(row, "phase", row.ph);
+            }
             return Ok(());
         }
         let name = match row.name.map(|name| row.text(name)) {
@@ -141,6 +147,9 @@ impl Decoder {
                     String::from_utf8_lossy(&cat)
                 )
             }),
+            Category::Other if row.args.names_gpu_work() && !category::is_no_work(&cat) => {
+                self.lose_unreadable(row, "category", row.cat);
+            }
             Category::Other => {}
         }
         if self.trace.names.len() > MAX_NAMES || self.trace.names.bytes() > MAX_NAMES_BYTES {
@@ -174,6 +183,26 @@ impl Decoder {
             });
         }
         Ok(())
+    }
+
+    /// Counts an event of which nobody can say what it is.
+    fn lose_unreadable(&mut self, row: &Row<'_>, what: &str, value: Option<Raw<'_>>) {
+        let number = self.trace.events.read;
+        let cat = row.cat.and_then(|cat| row.text(cat)).unwrap_or_default();
+        let is_cpu = matches!(
+            Category::of(&cat, b""),
+            Category::CpuOp | Category::Python | Category::Annotation | Category::GpuAnnotation
+        );
+        let value = value.unwrap_or(b"none");
+        // Damage may make a value of any length.
+        let value = String::from_utf8_lossy(value.get(..MAX_TOLD_BYTES).unwrap_or(value)).into_owned();
+        let detail = || format!("element {number} of traceEvents has no {what} that is known: {value}");
+        if is_cpu || category::is_no_work(&cat) {
+            self.trace.health.count(HealthCode::EventSkipped, detail);
+        } else {
+            self.lost += 1;
+            self.trace.health.count(HealthCode::EventLost, detail);
+        }
     }
 
     /// Counts what a strict reader of JSON would refuse.

@@ -44,7 +44,8 @@ macro_rules! health_codes {
 health_codes! {
     /// The bytes ended before the JSON did; what came before was kept.
     CutOff = "cut-off", never;
-    /// The compressed data are wrong at some point; what came before was kept.
+    /// The compressed data are wrong at some point, or a part of the file is not what was written there: zeros, or
+    /// the parts of several events in one; what can be read was kept.
     Damaged = "damaged", never;
     /// The header cannot be read at some point; what it would have said of the device is unknown.
     HeaderDamaged = "header-damaged", judged;

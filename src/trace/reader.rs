@@ -68,11 +68,21 @@ pub struct Reader {
     is_list: bool,
     is_last: bool,
     is_cut: bool,
+    /// Bytes taken.
+    taken: u64,
+    /// Where the first byte of zero stands, which no writer of JSON writes.
+    first_zero: Option<u64>,
+    /// Where the document ends, once it has.
+    document_end: Option<u64>,
 }
 
 impl Reader {
     /// Takes the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), TraceError> {
+        if self.first_zero.is_none() {
+            self.first_zero = memchr::memchr(0, bytes).map(|at| self.taken + at as u64);
+        }
+        self.taken += bytes.len() as u64;
         let mut rest = bytes;
         while !self.carry.is_empty() {
             let old = self.carry.len();
@@ -115,6 +125,11 @@ impl Reader {
             State::After | State::Ignore | State::LostHeader => {}
             _ => self.is_cut = true,
         }
+        if let Some(zero) = self.first_zero.filter(|zero| self.document_end.is_none_or(|end| *zero < end)) {
+            self.decoder.trace.health.count(HealthCode::Damaged, || {
+                format!("byte {zero} is zero, as where a part of the file was never written")
+            });
+        }
         if self.is_cut {
             let place = || format!("the JSON ends early, at byte {end}");
             self.decoder.trace.health.count(HealthCode::CutOff, place);
@@ -138,6 +153,14 @@ impl Reader {
         let mut cursor = Cursor::new(window, 0);
         let mut at = 0;
         while at < until {
+            // Blanks between the parts of the document are done with, however many.
+            if matches!(
+                self.state,
+                State::Start | State::Header | State::Element | State::Comma | State::After
+            ) {
+                let _ = cursor.significant();
+                at = cursor.at();
+            }
             let outcome = match self.state {
                 State::Element | State::Comma => self.element(&mut cursor, window)?,
                 State::Start => self.start(&mut cursor, window)?,
@@ -146,11 +169,7 @@ impl Reader {
                 State::Lost => self.resume(&mut cursor, window),
                 State::LostHeader => self.resume_header(&mut cursor, window),
                 State::After => self.after(&mut cursor),
-                State::Ignore => {
-                    cursor.skip(window.len() - cursor.at());
-                    at = cursor.at();
-                    Err(Stop::NeedMore)
-                }
+                State::Ignore => self.ignore(&mut cursor, window),
             };
             match outcome {
                 Ok(()) => at = cursor.at(),
@@ -180,7 +199,7 @@ impl Reader {
                 self.state = State::Element;
             }
             Ok(b'{') => self.state = State::Header,
-            Ok(_) => return Err(TraceError::Foreign("it does not begin as JSON".to_owned())),
+            Ok(_) => return Err(TraceError::Foreign(resync::what_begins(window).to_owned())),
             Err(stop) => return Ok(Err(stop)),
         }
         cursor.skip(1);
@@ -194,8 +213,16 @@ impl Reader {
             byte @ (b',' | b'}') => {
                 cursor.skip(1);
                 if byte == b'}' {
-                    self.state = State::After;
+                    self.end_document(cursor);
                 }
+                return Ok(());
+            }
+            b'{' if self.decoder.found_events => {
+                let byte = self.done + cursor.at() as u64;
+                self.decoder.trace.health.count(HealthCode::Damaged, || {
+                    format!("the list of events ends early, before byte {byte}; what follows was read too")
+                });
+                self.state = State::Element;
                 return Ok(());
             }
             _ => return Err(Stop::Damaged("a key is missing")),
@@ -221,6 +248,10 @@ impl Reader {
         let is_needed = wire::is_header_key(&key);
         if *key == *wire::EVENTS && first == b'[' {
             cursor.skip(1);
+            if self.decoder.found_events {
+                let told = || "`traceEvents` stands twice".to_owned();
+                self.decoder.trace.health.count(HealthCode::SecondDocument, told);
+            }
             self.decoder.found_events = true;
             self.state = State::Element;
         } else if *key == *wire::EVENTS {
@@ -305,7 +336,11 @@ impl Reader {
                     self.decoder.count_oddity("a comma too many");
                 }
                 cursor.skip(1);
-                self.state = if self.is_list { State::After } else { State::Header };
+                if self.is_list {
+                    self.end_document(cursor);
+                } else {
+                    self.state = State::Header;
+                }
             }
             _ => match cursor.value() {
                 Ok(value) => {
@@ -345,10 +380,23 @@ impl Reader {
             Found::Nothing(_) if !self.is_last && seen <= MAX_LOST_BYTES => return Ok(Err(Stop::NeedMore)),
             Found::Nothing(at) => (at, State::Lost),
         };
+        if resync::is_several_events(lost(end)) {
+            let byte = self.done + start as u64;
+            self.decoder.trace.health.count(HealthCode::Damaged, || {
+                format!(
+                    "from byte {byte} on, parts of several events stand in one: what was between them is lost"
+                )
+            });
+        }
         self.decoder.lose_event(lost(end), why)?;
         self.state = state;
         cursor.jump(end);
         Ok(Ok(()))
+    }
+
+    fn end_document(&mut self, cursor: &Cursor<'_>) {
+        self.document_end = Some(self.done + cursor.at() as u64);
+        self.state = State::After;
     }
 
     fn resume(&mut self, cursor: &mut Cursor<'_>, window: &[u8]) -> Lexed<()> {
@@ -369,9 +417,30 @@ impl Reader {
             b'{' | b'[' | b'"' | b',' | b'}' | b']' => HealthCode::SecondDocument,
             _ => HealthCode::TrailingData,
         };
-        let byte = self.done;
-        self.decoder.trace.health.count(code, || format!("the document ends before byte {byte}"));
+        let end = self.document_end.unwrap_or(self.done);
+        self.decoder.trace.health.count(code, || format!("the document ends before byte {end}"));
         self.state = State::Ignore;
+        Ok(())
+    }
+
+    /// What nobody reads, except for another document's list of events.
+    fn ignore(&mut self, cursor: &mut Cursor<'_>, window: &[u8]) -> Lexed<()> {
+        let is_known = self.decoder.trace.health.get(HealthCode::SecondDocument) > 0;
+        let seen = match resync::find_events(window, cursor.at()) {
+            _ if is_known => window.len(),
+            Ok(key) => {
+                let byte = self.done + key as u64;
+                self.decoder.trace.health.count(HealthCode::SecondDocument, || {
+                    format!("another `traceEvents` stands at byte {byte}, behind what ends the first")
+                });
+                window.len()
+            }
+            Err(seen) => seen,
+        };
+        if seen == cursor.at() {
+            return Err(Stop::NeedMore);
+        }
+        cursor.jump(seen);
         Ok(())
     }
 }

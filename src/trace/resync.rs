@@ -36,6 +36,24 @@ pub fn find(window: &[u8], from: usize, is_last: bool) -> Found {
     Found::Nothing(window.len())
 }
 
+/// Whether damaged bytes hold the keys of more than one event: what stood between those events is gone, and nobody
+/// knows how much that was.
+pub fn is_several_events(bytes: &[u8]) -> bool {
+    [&b"\"ph\":"[..], b"\"ts\":", b"\"dur\":", b"\"args\":"]
+        .into_iter()
+        .any(|key| memchr::memmem::find_iter(bytes, key).nth(1).is_some())
+}
+
+/// What a file is that does not begin as JSON, as far as its first bytes tell.
+pub fn what_begins(window: &[u8]) -> &'static str {
+    match window {
+        // The marks of both byte orders; no other text begins so.
+        [0xff | 0xfe, ..] => "it is text in UTF-16; write it again as UTF-8",
+        [0x1f, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => "it is compressed twice; decompress it once",
+        _ => "it does not begin as JSON",
+    }
+}
+
 /// The key of the list of events, at or after a place.
 pub fn find_events(window: &[u8], from: usize) -> Result<usize, usize> {
     let key = [b"\"", wire::EVENTS, b"\""].concat();

@@ -160,6 +160,11 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Whether they are those of GPU work or of its launch.
+    pub fn names_gpu_work(&self) -> bool {
+        self.stream.is_some() || self.correlation.is_some() || self.grid.is_some()
+    }
+
     /// The arguments at a cursor; none where something else than an object stands.
     #[inline]
     pub fn read(cursor: &mut Cursor<'a>) -> Lexed<Self> {
@@ -179,6 +184,11 @@ impl<'a> Args<'a> {
         })?;
         Ok(args)
     }
+}
+
+/// Whether a value is one of the phases of the trace event format.
+pub fn is_phase(value: Raw<'_>) -> bool {
+    matches!(value, [b'"', phase, b'"'] if b"BEXiICbnestfTpFPNODMVvRcS(),".contains(phase))
 }
 
 /// A key without escapes.

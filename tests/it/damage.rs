@@ -309,3 +309,117 @@ fn limits_of_names_depth_and_events_are_errors_with_words() {
     let error = read(with(kernel("\"second\"", "7", &deep)).as_bytes()).unwrap_err();
     assert!(matches!(error, TraceError::TooDeep(_)) && error.to_string().contains("256"), "{error}");
 }
+
+/// Which codes of a file's health keep a capture from being judged.
+fn forbidding(bytes: impl AsRef<[u8]>) -> Vec<HealthCode> {
+    let (_, health) = kept(bytes);
+    health.into_iter().map(|(code, _)| code).filter(|code| code.forbids_judgement()).collect()
+}
+
+#[test]
+fn zeros_inside_the_document_are_a_hole_and_behind_it_padding() {
+    let text = whole();
+    // From the category of the first kernel into the name of the second: all that is left is one event of no known kind.
+    let (from, to) = (text.find("kernel").unwrap() + 3, text.find("second").unwrap() + 3);
+    let mut hole = text.clone().into_bytes();
+    hole[from..to].fill(0);
+    assert!(forbidding(hole).contains(&HealthCode::Damaged));
+    let padded = [text.as_bytes(), &[0; 64]].concat();
+    assert_eq!(kept(padded), (names(&["first", "second"]), vec![(HealthCode::TrailingData, 1)]));
+}
+
+#[test]
+fn parts_of_two_events_in_one_say_that_nobody_knows_what_is_lost() {
+    let text = whole();
+    // From the arguments of the first kernel to the time of the second, as where a piece of an upload is missing.
+    let (from, to) = (text.find("\"device\"").unwrap(), text.rfind("\"ts\"").unwrap());
+    assert!(forbidding(format!("{}{}", &text[..from], &text[to..])).contains(&HealthCode::Damaged));
+    // One event that is broken by itself is no more than that.
+    assert_eq!(forbidding(with(kernel("\"sec\"ond\"", "7", ""))), vec![HealthCode::LossBeyondLimit]);
+}
+
+#[test]
+fn an_event_whose_category_cannot_be_read_is_lost_and_counted() {
+    for cat in ["\"ker\u{1}nel\"", "\"ker\\qnel\"", "NaN", "null", "\"kernel\", \"cat\": \"rubbish\""] {
+        let text = with(kernel("\"second\"", "7", "").replace("\"kernel\"", cat));
+        let (found, health) = kept(text);
+        assert_eq!(found, names(&["first"]), "{cat}");
+        assert!(health.contains(&(HealthCode::EventLost, 1)), "{cat}: {health:?}");
+    }
+    // What is known to be no work names a stream too.
+    let (_, health) = kept(with(kernel("\"second\"", "7", "").replace("\"kernel\"", "\"cuda_sync\"")));
+    assert_eq!(health, Vec::new());
+}
+
+#[test]
+fn an_event_whose_phase_cannot_be_read_is_counted_as_what_its_category_says() {
+    for (cat, code) in [("kernel", HealthCode::EventLost), ("cpu_op", HealthCode::EventSkipped)] {
+        let text = kernel("\"second\"", "7", "")
+            .replace("\"X\"", "\"X\u{1}\"")
+            .replace("\"kernel\"", &format!("\"{cat}\""));
+        let (found, health) = kept(with(text));
+        assert_eq!((found, health.contains(&(code, 1))), (names(&["first"]), true), "{cat}: {health:?}");
+    }
+}
+
+#[test]
+fn a_bracket_too_early_hides_no_event() {
+    let events = [kernel("\"first\"", "5", ""), kernel("\"second\"", "7", "")];
+    for between in ["],\n", ",\n]\n", "]\n"] {
+        assert_eq!(kept(file(&events, between)).0, names(&["first", "second"]), "{between:?}");
+        assert_eq!(forbidding(file(&events, between)), vec![HealthCode::Damaged], "{between:?}");
+    }
+}
+
+#[test]
+fn a_second_list_of_events_is_not_added_to_the_first_in_silence() {
+    let list = |name: &str| format!("\"traceEvents\": [{}]", kernel(&format!("\"{name}\""), "5", ""));
+    let twice = format!("{{{}, {}}}", list("a"), list("b"));
+    assert_eq!(forbidding(twice), vec![HealthCode::SecondDocument]);
+    // Nor is one behind what looks like padding.
+    for between in ["\0\0\0", "junk\n"] {
+        let behind = format!("{}{between}{}", whole(), whole());
+        assert_eq!(forbidding(behind), vec![HealthCode::SecondDocument], "{between:?}");
+    }
+}
+
+#[test]
+fn what_follows_the_document_is_told_with_its_true_place() {
+    let text = whole();
+    let trace = read(format!("{text}   garbage").as_bytes()).unwrap();
+    let (_, _, detail) = trace.health.iter().next().unwrap();
+    assert_eq!(detail, format!("the document ends before byte {}", text.trim_end().len()));
+}
+
+#[test]
+fn bytes_that_begin_otherwise_are_named() {
+    let utf16: Vec<u8> = whole().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, word) in [
+        ([&[0xff, 0xfe][..], &utf16].concat(), "UTF-16"),
+        (gzip(whole().as_bytes()), "compressed twice"),
+        (b"<html>".to_vec(), "does not begin as JSON"),
+    ] {
+        let error = read_all_ways(&bytes).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+proptest::proptest! {
+    /// Wherever zeros replace a part of the document, either nothing is lost or the capture is not judged.
+    #[test]
+    fn no_hole_of_zeros_is_judged(at in proptest::prelude::any::<proptest::sample::Index>(), length in 1_usize..900) {
+        let events: Vec<String> = (0..6).map(|n| kernel(&format!("\"kernel number {n}\""), "5", "")).collect();
+        let text = file(&events, ",\n");
+        let end = text.trim_end().len();
+        let from = at.index(end);
+        let mut bytes = text.into_bytes();
+        bytes[from..(from + length).min(end)].fill(0);
+        match read(&bytes) {
+            Ok(trace) => {
+                let is_judged = !trace.health.iter().any(|(code, _, _)| code.forbids_judgement());
+                proptest::prop_assert!(!is_judged, "{:?}", trace.health);
+            }
+            Err(error) => proptest::prop_assert!(matches!(error, TraceError::Foreign(_)), "{}", error),
+        }
+    }
+}
