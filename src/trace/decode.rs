@@ -32,6 +32,23 @@ pub const MAX_NAMES: usize = 8_000_000;
 /// Most bytes of all distinct names together.
 const MAX_NAMES_BYTES: usize = 1 << 30;
 
+/// How much one trace may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Events.
+    pub events: u64,
+    /// Distinct names.
+    pub names: usize,
+    /// Bytes of all distinct names together.
+    pub names_bytes: usize,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self { events: MAX_EVENTS, names: MAX_NAMES, names_bytes: MAX_NAMES_BYTES }
+    }
+}
+
 /// Most bytes of a damaged value that a sentence repeats.
 const MAX_TOLD_BYTES: usize = 40;
 
@@ -80,6 +97,8 @@ pub struct Decoder {
     pub found_phase: bool,
     /// Damaged events that may have been work of the GPU.
     pub lost: u64,
+    /// Limits; beyond them is an error.
+    pub most: Most,
     calls: Vec<Option<Call>>,
     tracks: Tracks,
 }
@@ -152,16 +171,16 @@ impl Decoder {
             }
             Category::Other => {}
         }
-        if self.trace.names.len() > MAX_NAMES || self.trace.names.bytes() > MAX_NAMES_BYTES {
-            return Err(TraceError::TooManyNames(self.trace.names.len().min(MAX_NAMES)));
+        if self.trace.names.len() > self.most.names || self.trace.names.bytes() > self.most.names_bytes {
+            return Err(TraceError::TooManyNames(self.trace.names.len().min(self.most.names)));
         }
         Ok(())
     }
 
     /// Counts an element of the list of events, whatever it is.
     pub fn count_event(&mut self) -> Result<(), TraceError> {
-        if self.trace.events.read >= MAX_EVENTS {
-            return Err(TraceError::TooManyEvents(MAX_EVENTS));
+        if self.trace.events.read >= self.most.events {
+            return Err(TraceError::TooManyEvents(self.most.events));
         }
         self.trace.events.read += 1;
         Ok(())
@@ -536,4 +555,35 @@ fn device_properties(value: Raw<'_>) -> Vec<DeviceProperties> {
         devices.push(properties);
     });
     devices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads so many ops, each with a name of its own of eight bytes.
+    fn ops(count: u32, most: Most) -> Result<(), TraceError> {
+        let mut decoder = Decoder { most, ..Decoder::default() };
+        (0..count).try_for_each(|number| {
+            let name = format!("\"name{number:04}\"");
+            decoder.event(&Row {
+                ph: Some(b"\"X\""),
+                cat: Some(b"\"cpu_op\""),
+                name: Some(name.as_bytes()),
+                ts: Some(b"1"),
+                dur: Some(b"1"),
+                ..Row::default()
+            })
+        })
+    }
+
+    #[test]
+    fn more_events_or_names_than_one_run_can_hold_are_errors_with_the_limit() {
+        let most = Most { events: 30, names: 20, names_bytes: 10_000 };
+        // The empty name of process and thread is one too.
+        assert_eq!(ops(19, most), Ok(()));
+        assert_eq!(ops(20, most), Err(TraceError::TooManyNames(20)));
+        assert_eq!(ops(31, Most { names: 100, ..most }), Err(TraceError::TooManyEvents(30)));
+        assert_eq!(ops(20, Most { names: 100, names_bytes: 150, ..most }), Err(TraceError::TooManyNames(20)));
+    }
 }

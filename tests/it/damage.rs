@@ -301,7 +301,7 @@ fn several_gzip_members_are_one_file() {
 }
 
 #[test]
-fn limits_of_names_depth_and_events_are_errors_with_words() {
+fn limits_of_length_and_depth_are_errors_with_words() {
     let long = "k".repeat(profgate::trace::MAX_NAME_BYTES + 1);
     let error = read(with(kernel(&format!("\"{long}\""), "7", "")).as_bytes()).unwrap_err();
     assert!(matches!(error, TraceError::NameTooLong(_)), "{error}");
