@@ -83,6 +83,12 @@ impl CaptureError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::Source(error) => error.help(),
+            Self::Trace { error: TraceError::TooManyEvents(_) | TraceError::TooManyNames(_), .. } => {
+                "profile fewer steps: no capture of a few steps comes near this"
+            }
+            Self::Trace { error: TraceError::NameTooLong(_) | TraceError::TooDeep(_), .. } => {
+                "no profiler writes this: record the trace again, and look at who changed the file"
+            }
             Self::Trace { .. } => "name a file that torch.profiler exported, or the directory that holds it",
             Self::Merged { .. } => "name the files of the single ranks, which the profiler wrote beside it",
             Self::Diffusers(_) => {
